@@ -56,6 +56,7 @@ struct SimulationCommand {
         for invariant in Invariant.allCases { print("  \(totals.checks[invariant.rawValue]) checks of \(invariant)") }
         let strikes = Fault.allCases.map { "\($0) \(totals.strikes[$0.rawValue])" }
         print("  strikes: \(strikes.joined(separator: ", "))")
+        for (seed, violation) in totals.failures.dropFirst(3) { print("seed \(seed): \(violation)") }
         for (seed, violation) in totals.failures.prefix(3) {
             print("seed \(seed): \(violation)")
             guard let small = Campaign.shrink(seed: seed, sabotage: sabotage) else { continue }

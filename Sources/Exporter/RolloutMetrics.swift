@@ -8,7 +8,7 @@ internal import Synchronization
 final class RolloutMetrics: Sendable {
     /// A family with one to four labels.
     private enum Family {
-        case weight, split, up, frozen, state, journal, tripped, streak
+        case weight, split, up, frozen, unmanaged, state, journal, tripped, streak
 
         var name: String {
             switch self {
@@ -16,6 +16,7 @@ final class RolloutMetrics: Sendable {
             case .split: "tribune_rollout_weight_ratio"
             case .up: "tribune_route_up"
             case .frozen: "tribune_rollout_service_frozen"
+            case .unmanaged: "tribune_rollout_unmanaged"
             case .state: "tribune_rollout_state"
             case .journal: "tribune_rollout_journal_up"
             case .tripped: "tribune_rollback_rule_tripped"
@@ -30,6 +31,7 @@ final class RolloutMetrics: Sendable {
                 "Share of traffic of the candidate, 0 to 1: the desired one, and the observed one while the route can be read."
             case .up: "Whether the last attempt to read the route succeeded; absent before the first attempt."
             case .frozen: "Whether the service is frozen: neither promoted nor rolled back."
+            case .unmanaged: "Whether the candidate of the service has traffic that no rollout gave it."
             case .state: "A constant 1, labelled with the state of the rollout."
             case .journal:
                 "Whether the journal of the plan can be written; while it cannot, candidates only lose traffic."
@@ -50,7 +52,7 @@ final class RolloutMetrics: Sendable {
             switch family {
             case .split: ["plan": first, "service": second, "route": route, "kind": kind]
             case .up: ["plan": first, "service": second, "route": route]
-            case .weight, .frozen: ["plan": first, "service": second]
+            case .weight, .frozen, .unmanaged: ["plan": first, "service": second]
             case .state: ["plan": first, "state": second]
             case .journal: ["plan": first]
             case .tripped, .streak: ["rule_group": first, "rule": second]
@@ -86,6 +88,8 @@ final class RolloutMetrics: Sendable {
                     Double(service.split.candidate) / 100
                 values[Member(family: .frozen, first: rollout.plan, second: service.name)] =
                     service.frozen == nil ? 0 : 1
+                values[Member(family: .unmanaged, first: rollout.plan, second: service.name)] =
+                    service.unmanagedSince == nil ? 0 : 1
                 for (index, route) in service.routes.enumerated() {
                     let number = String(index + 1)
                     func member(_ family: Family, _ kind: String = "") -> Member {

@@ -243,7 +243,7 @@ final class PlanRunner: Sendable {
             instruments.finished(report)
             send(.report(report))
         // The machine has already done it.
-        case .rearm, .reconsider: break
+        case .rearm, .rearmElement, .reconsider: break
         case .yieldLease: lease?.yield()
         case .competeForLease: lease?.compete()
         }

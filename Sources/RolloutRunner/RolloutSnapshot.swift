@@ -29,6 +29,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
         public var gates: [RolloutController.GateView]
         /// Which data it waits for, with since when they are missing; `nil` where it waits for none.
         public var lack: String?
+        /// Since when its candidate has been read with traffic that no rollout gave it; `nil` if it has none.
+        public var unmanagedSince: Instant?
         /// The services on which it depends.
         public var depends: [String]
         /// Checks to make before the rollout.
@@ -78,6 +80,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
     public var journal: String?
     /// The loss of the rollout's record, until a person acknowledges it; `nil` if nothing did.
     public var loss: String?
+    /// Until when nothing is written to routers, by a person's order; `nil` for no such order.
+    public var observingUntil: Instant?
     /// The services in the order of promotion.
     public var services: [Service]
     /// Reasons of rules that forbid more traffic for candidates.
@@ -134,6 +138,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
         epoch = controller.epoch
         journal = controller.journalTrouble(at: now)
         loss = controller.lossText
+        observingUntil = state.observingUntil
         let views = controller.views
         services = controller.plan.services.map { service in
             let current = state.services[service.name] ?? ServiceRollout()
@@ -147,6 +152,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
                 stage: current.progress.stage.map { $0 + 1 }, stages: service.stages.count,
                 bakeEnds: controller.bakeEnd(of: service.name), gates: controller.gates(of: service.name),
                 lack: controller.lack(of: service.name, at: now)?.description,
+                unmanagedSince: controller.unmanagedSince(service.name),
                 depends: service.depends, preflight: service.preflight)
         }
         cooldownUntil = state.cooldownUntil
@@ -175,6 +181,9 @@ public struct RolloutSnapshot: Equatable, Sendable {
             "epoch": epoch.map { .integer(Int64(clamping: $0)) } ?? .null, "lease": lease?.json ?? .null,
             "recorded_at": recordedAt.map { .string(RFC3339.text(milliseconds: $0.timestamp.milliseconds)) } ?? .null,
             "journal": journal.map(JSON.string) ?? .null, "loss": loss.map(JSON.string) ?? .null,
+            "observing_until": observingUntil.map {
+                .string(RFC3339.text(milliseconds: $0.timestamp.milliseconds))
+            } ?? .null,
             "services": .array(
                 services.map { service in
                     [
@@ -196,6 +205,9 @@ public struct RolloutSnapshot: Equatable, Sendable {
                                 ]
                             }),
                         "lack": service.lack.map(JSON.string) ?? .null,
+                        "unmanaged_since": service.unmanagedSince.map {
+                            .string(RFC3339.text(milliseconds: $0.timestamp.milliseconds))
+                        } ?? .null,
                         "depends": .array(service.depends.map(JSON.string)),
                         "preflight": .array(service.preflight.map(JSON.string)),
                     ]
@@ -218,7 +230,8 @@ extension RolloutSnapshot.Route {
         }
         return [
             "name": .string(name), "up": isUp.map(JSON.bool) ?? .null, "observed": view.observed?.json ?? .null,
-            "read_at": time(view.readAt), "unreadable_since": time(view.unreadableSince),
+            "grade": view.reading.map { .string($0.grade.rawValue) } ?? .null, "read_at": time(view.readAt),
+            "unreadable_since": time(view.unreadableSince),
             "fault": view.fault.map(JSON.string) ?? .null, "abandoned": .bool(isAbandoned),
         ]
     }

@@ -18,7 +18,7 @@ enum RouterMessage {
     }
 
     /// Reads `{"stable": 90, "candidate": 10, "stable_healthy": true, "candidate_healthy": true, "isolated": false,
-    /// "candidate_requests": 17}`. Everything except the weights is optional.
+    /// "candidate_requests": 17, "effective": true}`. Everything except the weights is optional.
     static func inspection(_ bytes: [UInt8]) throws(RouterError) -> Inspection {
         let json: JSON
         do throws(JSONError) { json = try JSON(parsing: bytes) } catch { throw RouterError("the reading is \(error)") }
@@ -32,7 +32,8 @@ enum RouterMessage {
             split: stable + candidate == 100 ? TrafficSplit(candidate: Int(candidate)) : nil,
             stable: health(json["stable_healthy"]), candidate: health(json["candidate_healthy"]),
             isCandidateIsolated: json["isolated"]?.bool ?? false,
-            candidateRequests: json["candidate_requests"]?.integer.flatMap(UInt64.init(exactly:)))
+            candidateRequests: json["candidate_requests"]?.integer.flatMap(UInt64.init(exactly:)),
+            grade: json["effective"]?.bool == false ? .stored : .effective)
     }
 
     private static func health(_ value: JSON?) -> TargetHealth {

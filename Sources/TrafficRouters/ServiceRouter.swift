@@ -72,6 +72,7 @@ package struct ServiceRouter: Sendable {
             if next.split != all.split { all.split = nil }
             all.stable = Self.worse(all.stable, next.stable)
             all.candidate = Self.worse(all.candidate, next.candidate)
+            if next.grade == .stored { all.grade = .stored }
             all.isCandidateIsolated = all.isCandidateIsolated && next.isCandidateIsolated
             if let one = all.candidateRequests, let two = next.candidateRequests {
                 all.candidateRequests = one &+ two

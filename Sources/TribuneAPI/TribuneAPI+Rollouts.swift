@@ -13,14 +13,15 @@ internal import WebServer
 enum RolloutOrderVerb: String, CaseIterable {
     case start, pause, resume, promote, abort, rollback
     case abandonRoute = "abandon-route"
-    case acknowledge
+    case acknowledge, adopt, observe
 
     /// The order to the engine.
     ///
     /// - Parameters:
     ///   - services: those to roll back, none for all, or the one whose route is given up.
     ///   - route: the number of the route, from 1.
-    func command(services: [String], route: Int = 1) -> RolloutCommand.Verb {
+    ///   - span: how long to observe.
+    func command(services: [String], route: Int = 1, for span: Milliseconds = .zero) -> RolloutCommand.Verb {
         switch self {
         case .start: .start
         case .pause: .pause
@@ -30,6 +31,8 @@ enum RolloutOrderVerb: String, CaseIterable {
         case .rollback: .rollback(services: services.isEmpty ? nil : services)
         case .abandonRoute: .abandonRoute(RouteID(services.first ?? "", route - 1))
         case .acknowledge: .acknowledge
+        case .adopt: .adopt
+        case .observe: .observe(for: span)
         }
     }
 }
@@ -122,12 +125,14 @@ extension TribuneAPI {
             throw APIError(
                 .forbidden, "\(call.actor) may not give orders to this plan, or only to some of its services")
         }
+        let span = try Self.span(call, verb)
         let isWithoutData = call["without_data"] == "true"
         guard !isWithoutData || verb == .promote else {
             throw APIError.invalid("without_data", "only a promotion can do without data")
         }
         let command = RolloutCommand(
-            isWithoutData ? .promoteWithoutData : verb.command(services: services, route: route), by: call.actor,
+            isWithoutData ? .promoteWithoutData : verb.command(services: services, route: route, for: span),
+            by: call.actor,
             reason: call["reason"], identity: call.principal.personalName)
         switch sources.command(command, plan) {
         case .accepted:
@@ -140,6 +145,20 @@ extension TribuneAPI {
         case .refused(let reason): throw APIError(.conflict, reason)
         }
         return APIResult()
+    }
+
+    /// How long `observe` lasts.
+    private static func span(_ call: APIRequest, _ verb: RolloutOrderVerb) throws(APIError) -> Milliseconds {
+        let text = call["for"]
+        guard verb == .observe else {
+            guard text.isEmpty else { throw APIError.invalid("for", "only an observation has a duration") }
+            return .zero
+        }
+        if text == "0" { return .zero }
+        guard let span = Milliseconds(parsing: text), span <= .hours(24 * 7) else {
+            throw APIError.invalid("for", "expected a duration such as 1h, at most 7d, or 0 to end it")
+        }
+        return span
     }
 
     private func snapshot(of plan: String) throws(APIError) -> RolloutSnapshot {

@@ -47,6 +47,7 @@ public struct TribuneAPI: Sendable {
                     .repeated(
                         "service", .string, "Only these services, for `rollback`; the service, for `abandon-route`."),
                     .optional("route", .integer, "The number of the route, from 1, for `abandon-route`."),
+                    .optional("for", .string, "How long `observe` lasts: `1h`; `0` ends it."),
                     .optional(
                         "without_data", .choice(["true"]),
                         "For `promote`: pass the present stage although data are missing. Needs a reason."),

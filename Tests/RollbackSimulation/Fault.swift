@@ -41,6 +41,10 @@ public enum Fault: Int, Sendable, CaseIterable {
     case deadRoute
     /// There is another candidate, or it cannot be determined.
     case newVersion
+    /// Somebody gives a candidate traffic before there is a rollout.
+    case unmanagedTraffic
+    /// A user orders that nothing is written for some time.
+    case observation
 }
 
 /// One occurrence of a fault: the `number`th time that it could occur and did.

@@ -22,6 +22,9 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
     case unreadDivision
     case handledTrip
     case lostRecord
+    case unmanaged
+    case observing
+    case irreversible
 
     /// The count of numbers, including 0.
     static let slots = (allCases.map(\.rawValue).max() ?? 0) + 1
@@ -49,6 +52,10 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
             case .unreadDivision: "no status claims a division that was not read"
             case .handledTrip: "a trip counts as handled only when traffic was shifted or the journal has it"
             case .lostRecord: "a lost record stops promotion until it is acknowledged, and no rollback"
+            case .unmanaged:
+                "traffic that no rollout gave is taken back or paged on a trip; without an order only beside stable traffic"
+            case .observing: "while a person wants to observe only, nothing is written to routers"
+            case .irreversible: "a service that cannot go back keeps its traffic"
             case .ownStart: "a rollout begins automatically if its plan says so, and once for a candidate"
             }
         return "\(rawValue) (\(text))"

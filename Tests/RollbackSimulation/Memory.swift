@@ -17,6 +17,8 @@ struct Memory: Sendable {
     var backSince: [String: Instant] = [:]
     /// Ended rollbacks, according to the journal.
     var ended: Set<String> = []
+    /// The generation in which each service went past the weight from which it can go back.
+    var irreversible: [String: UInt64] = [:]
     /// Until when handled trips stop promotion, on the process's clock.
     var cooldownUntil = Instant(nanoseconds: 0)
 }

@@ -61,6 +61,14 @@ public enum Sabotage: String, Sendable, CaseIterable {
     /// The process does not know the services of a rule.
     case asksForNoData
 
+    /// Traffic that no rollout gave is not reported.
+    case hidesUnmanaged
+    /// A restart forgets that nothing is to be written for some time.
+    case forgetsObservation
+
+    /// A restart forgets that a service cannot go back any more.
+    case forgetsIrreversibility
+
     /// The invariants expected to detect it.
     public var foundBy: Set<Invariant> {
         switch self {
@@ -90,6 +98,9 @@ public enum Sabotage: String, Sendable, CaseIterable {
         case .asksForNoData: [.countedData]
         case .trustsEveryRecord: [.noRiseWhileTripped]
         case .ignoresSolitude: [.leaseHolderOnly, .ownStart]
+        case .forgetsIrreversibility: [.irreversible]
+        case .hidesUnmanaged: [.unmanaged]
+        case .forgetsObservation: [.observing]
         case .repeatsNotices, .raisesAgain: [.toldOnce]
         }
     }

@@ -26,6 +26,8 @@ public struct Shape: Sendable {
     var hasLease: Bool { disturbances.contains { $0 == .rival || $0 == .handOver || $0 == .leaseOutage } }
     /// Whether a rollout starts immediately.
     var startsAtOnce = true
+    /// Whether candidates get traffic from others before there is a rollout.
+    var isUnmanaged = false
 
     /// A world of `plan` without faults.
     public init(calm plan: RolloutPlan) {
@@ -68,6 +70,28 @@ public struct Shape: Sendable {
         // After a crash, the clock may start elsewhere.
         if disturbances.contains(.clockJump) { rates.append((.clockJump, 0.5)) }
         for (fault, rate) in single where random.chance(0.5) { rates.append((fault, rate * random.pick([0.3, 1, 2]))) }
+        if random.chance(0.08) { isSwitchedByOthers(&random) }
+        if random.chance(0.15) { disturbances.append(.observation) }
+        if random.chance(0.12) { cannotGoBack(&random) }
+    }
+
+    /// A plan of which some services cannot go back after their first stage.
+    private mutating func cannotGoBack(_ random: inout SplitMix) {
+        for index in plan.services.indices where random.chance(0.6) {
+            plan.services[index].reversibleUntil =
+                plan.services[index].stages.count > 1
+                ? plan.services[index].stages[0].candidate : 0
+        }
+    }
+
+    /// A plan without a rollout, whose candidates get traffic from others.
+    private mutating func isSwitchedByOthers(_ random: inout SplitMix) {
+        isUnmanaged = true
+        startsAtOnce = false
+        (plan.start, window) = (nil, nil)
+        plan.unmanaged = random.chance(0.2) ? .page : .rollback
+        disturbances.removeAll { $0 == .newVersion }
+        disturbances += [.unmanagedTraffic, .unmanagedTraffic, .badCandidate]
     }
 
     /// A plan whose rollouts are scheduled, continuous, or both.

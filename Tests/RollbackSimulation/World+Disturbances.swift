@@ -48,6 +48,8 @@ extension World {
             for name in routers.keys { routers[name]?.troubledAt = now }
         case .handOver: otherNodeTakesOver(&dice)
         case .leaseOutage: leaseDatabaseAway(for: dice.pick(500...15_000))
+        case .unmanagedTraffic: switchByOthers(service, &dice)
+        case .observation: command(.observe(for: .seconds(dice.pick(0...15))))
         case .newVersion: versionChanged(to: dice.chance(0.2) ? nil : Double(dice.pick(1...4)))
         case .crash, .writeError, .hungJournal, .damagedJournal, .lostReply, .refusal, .duplicateReply, .slowRouter,
             .closedGate:
@@ -64,9 +66,30 @@ extension World {
         }
     }
 
+    private mutating func switchByOthers(_ service: RolloutPlan.Service, _ dice: inout SplitMix) {
+        guard lastState.phase == .idle else { return }
+        let split = TrafficSplit(candidate: dice.chance(0.3) ? 100 : Int(dice.pick(0...99)))
+        for index in service.routes.indices where dice.chance(0.8) {
+            routers[RouteID(service.name, index)]?.live = split
+            routers[RouteID(service.name, index)]?.troubledAt = now
+        }
+    }
+
     private mutating func command(_ dice: SplitMix, _ route: RouteID) {
         var dice = dice
         let name = route.service
+        if shape.isUnmanaged, dice.chance(0.7) {
+            switch dice.pick(0...7) {
+            case 0, 1: command(.adopt)
+            case 2: command(.resume)
+            case 3: command(.abort)
+            case 4: command(.rollback(services: nil))
+            case 5: command(.rollback(services: [name]))
+            case 6: command(.observe(for: .seconds(dice.pick(1...10))))
+            default: command(.start)
+            }
+            return
+        }
         switch dice.pick(0...12) {
         case 12: command(.acknowledge)
         case 11: command(.abandonRoute(route))
@@ -183,6 +206,9 @@ extension World {
 
     /// A user ends the attempts at unreachable routes, or repairs them if a promotion waits.
     private mutating func giveUpDeadRoutes() {
+        if controller?.state.rollback?.isBesideStable == true, controller?.state.phase == .rollingBack {
+            command(.rollback(services: controller?.state.rollback?.services))
+        }
         for route in routers.keys.sorted() where routers[route]?.isDead == true {
             guard violations.isEmpty, let state = controller?.state else { continue }
             if state.phase == .promoting {
@@ -197,7 +223,8 @@ extension World {
     }
 
     private var isBusy: Bool {
-        switch controller?.state.phase {
+        if controller?.state.observingUntil != nil { return true }
+        return switch controller?.state.phase {
         case .promoting: controller?.state.loss == nil
         case .rollingBack, nil: true
         case .idle, .paused, .promoted, .retired, .rolledBack: false

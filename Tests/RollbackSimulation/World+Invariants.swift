@@ -23,6 +23,11 @@ extension World {
         check(.leaseHolderOnly, record.epoch == epoch, "a record under epoch \(record.epoch), not \(epoch)")
         let isTakenOver = record.step == "took over" || isLossNew
         let isRebuilt = record.step == "rebuilt"
+        let isAdopted = record.step == "adopted"
+        adopted = isAdopted && commanded == nil ? firstRead : nil
+        for (name, service) in new.services where service.isIrreversible { memory.irreversible[name] = new.generation }
+        if isAdopted { (firstRead, hasAdopted) = ([:], true) }
+        checkObserved(new, old, isTakenOver: isTakenOver)
         checkLoss(new, old)
         // An incident that was about to be raised is not raised any more, so there is nothing to read.
         // Without a stable version no rollback is possible, so a candidate must have everything.
@@ -33,7 +38,7 @@ extension World {
             check(
                 .noRiseWhileTripped, memory.cooldownUntil <= clock,
                 "a rollout begins before the cooldown of its rule is over")
-            if commanded != .start {
+            if commanded != .start, !isAdopted {
                 hasBegun = true
                 checkOwnStart(new, old)
             }
@@ -50,6 +55,10 @@ extension World {
             if before.frozen != nil, service.frozen == nil { told = told.filter { !$0.contains("/\(name)/frozen") } }
             if isRebuilt {
                 if service != before { checkRebuilt(name, service) }
+                continue
+            }
+            if isAdopted {
+                if service.split != before.split { checkAdopted(name, service) }
                 continue
             }
             // Actions that another node did not record count as not done, and are not steps of this one.
@@ -188,6 +197,7 @@ extension World {
         }
         ledger.insert(LedgerKey(rollback: id, step: step, service: event.body["service"]?.text))
         guard step == "intended" else { return }
+        if let adopted { checkUnordered(event, adopted) }
         let causes = event.body["causes"]?.elements ?? []
         check(.evidence, !causes.isEmpty, "\(id) without a cause")
         for cause in causes {
@@ -229,6 +239,12 @@ extension World {
         }
         if split.candidate > before { checkRise(name, split) }
         guard case .rollingBack = wanted.progress, let rollback = lastState.rollback else { return }
+        let isIrreversible = memory.irreversible[name] == lastState.generation
+        check(.irreversible, !isIrreversible, "\(name) goes back, and cannot")
+        if rollback.isBesideStable {
+            let isUsed = router.seen?.split != .allCandidate
+            check(.unmanaged, isUsed, "\(name) shifted to a stable version without traffic, and nobody ordered it")
+        }
         for dependent in order.dependents[name] ?? [] where rollback.services.contains(dependent) {
             switch lastState.services[dependent]?.progress {
             case .rollingBack(let step):
@@ -312,7 +328,7 @@ extension World {
         for (name, router) in routers {
             guard let service = controller.state.services[name.service], router.live != service.split,
                 !isInMotion(service), !router.isDead, controller.state.phase != .idle, router.stableIsHealthy,
-                !isHeldBack(name, controller.state, controller.freezes)
+                !isHeldBack(name, controller.state, controller.freezes), controller.state.observingUntil == nil
             else {
                 routers[name]?.driftedAt = nil
                 continue
@@ -330,6 +346,7 @@ extension World {
         guard let service = state.services[route.service],
             service.split.candidate > (routers[route]?.live?.candidate ?? 0)
         else { return false }
+        if state.doubts.contains(route.service), isStuck(route.service) { return true }
         // Before all of them were read, and without the journal, nothing rises.
         if routers.values.contains(where: \.isDead) || controller?.journalTrouble(at: clock) != nil { return true }
         return state.phase == .rolledBack || state.phase == .rollingBack || !freezes.isEmpty
@@ -372,7 +389,7 @@ extension World {
     /// A process continues with `state` and `rules`: what they call tripped was acted on, or at least journalled.
     mutating func checkHandled(_ state: RolloutState, _ rules: [String: RollbackRule]) {
         // Where a record was lost, trips count again at each start.
-        guard rule.mode == .enforce, state.loss == nil else { return }
+        guard rule.mode == .enforce, state.loss == nil, state.observingUntil == nil else { return }
         switch state.phase {
         case .idle, .retired: return
         case .promoting, .paused, .promoted, .rollingBack, .rolledBack: break
@@ -380,7 +397,7 @@ extension World {
         for element in elements {
             let isTripped = rules["f;g;R"]?.tracks[element.labels].map { $0.state != .armed } ?? false
             let left = order.targets(of: element.service, rule.action.scope).filter { name in
-                isTripped && state.services[name]?.split.candidate ?? 0 > 0
+                isTripped && !isStuck(name) && state.services[name]?.split.candidate ?? 0 > 0
                     && routes(of: name).contains { routers[$0]?.live?.candidate ?? 0 > 0 }
             }
             check(.handledTrip, left.isEmpty, "the trip of \(element.service) is over, \(left) has traffic")

@@ -107,9 +107,15 @@ extension World {
         memory.begunFor = state.version
         if isComplete { return }
         memory.ended = []
+        memory.irreversible = [:]
+        for (name, service) in state.services where service.isIrreversible {
+            memory.irreversible[name] = state.generation
+        }
         memory.cooldownUntil = state.cooldownUntil ?? Instant(nanoseconds: 0)
         memory.abortedGenerations.remove(state.generation)
-        memory.unread = Set(state.services.filter { $0.value.split.candidate > 0 }.keys.flatMap { routes(of: $0) })
+        // Nobody takes back a service that cannot go back.
+        let open = state.services.filter { $0.value.split.candidate > 0 && !isStuck($0.key) }
+        memory.unread = Set(open.keys.flatMap { routes(of: $0) })
         for (name, service) in state.services {
             let isBack =
                 switch service.progress {

@@ -100,7 +100,10 @@ extension World {
     private mutating func aborted(_ outcome: CommandOutcome?, from before: RolloutController) -> CommandOutcome? {
         switch outcome {
         case .ignored:
-            check(.reload, batch.crashed || controller?.state == before.state, "an abort without a rollout acted")
+            // The time of an observation may have been over.
+            var old = before.state
+            old.observingUntil = controller?.state.observingUntil
+            check(.reload, batch.crashed || controller?.state == old, "an abort without a rollout acted")
         case .accepted where !batch.crashed:
             memory.abortedGenerations.insert(before.state.generation)
             check(
@@ -149,6 +152,7 @@ extension World {
         case .report(let report): reports.append(report)
         case .reconsider:
             for index in elements.indices { elements[index].model.reconsidered(shape.rule.consecutive) }
+        case .rearmElement(_, let labels): rearmedElements.insert(labels)
         case .rearm, .competeForLease: break
         case .yieldLease: note("yields the lease")
         }
@@ -302,8 +306,18 @@ extension World {
             check(.reload, isSame, "the file of rules has other streaks")
         }
         if sabotage == .forgetsCooldown { state.cooldownUntil = nil }
+        if sabotage == .forgetsObservation { state.observingUntil = nil }
+        if sabotage == .forgetsIrreversibility {
+            for name in state.services.keys { state.services[name]?.isIrreversible = false }
+        }
         if sabotage == .forgetsVersion { state.version = nil }
         if sabotage == .forgetsStreaks { rules = [:] }
+        if loss == nil, let until = disk.record?.state.observingUntil {
+            check(.observing, state.observingUntil == until, "a restart forgets that nothing is to be written")
+        }
+        if state.observingUntil != nil {
+            for index in elements.indices { elements[index].model.reconsidered(shape.rule.consecutive) }
+        }
         for index in elements.indices { elements[index].model.restarted() }
         // If there is a lease, a process starts without it.
         let hasLease = shape.hasLease
@@ -341,5 +355,6 @@ extension World {
         }
         // A successor cannot know whether users were notified.
         told = []
+        firstRead = [:]
     }
 }

@@ -13,6 +13,7 @@ extension World {
         )
         note("\(operation.target): \(operation.kind)")
         if case .shift(let split) = operation.kind { checkShift(operation, split) }
+        if operation.kind != .inspect { checkObserving(operation) }
         if case .isolate = operation.kind {
             check(
                 .readBack, routers[operation.target]?.seen?.split == .allStable || isVerified(operation.service),
@@ -85,13 +86,17 @@ extension World {
                 routers[route]?.seen = inspection
                 routers[route]?.seenAt = now
                 if memory.unread.contains(route) { nodeRead(route, inspection) }
+                if controller?.awaits(operation.id) == true { readWithoutRollout(name) }
             }
             var lie = inspection
             if sabotage == .assumesHealthyTarget { lie.stable = .healthy }
             if sabotage == .inventsReadBack, let wanted = lastState.services[name], isInMotion(wanted) {
                 lie.split = wanted.split
             }
-            if sabotage == .hidesDrift, let wanted = lastState.services[name], !isInMotion(wanted) {
+            if sabotage == .hidesUnmanaged, lastState.phase == .idle { lie.split = .allStable }
+            if sabotage == .hidesDrift, lastState.phase != .idle, let wanted = lastState.services[name],
+                !isInMotion(wanted)
+            {
                 lie.split = wanted.split
             }
             told = .inspected(lie)

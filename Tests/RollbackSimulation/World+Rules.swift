@@ -34,6 +34,8 @@ extension World {
             rule: Self.key, ruleHash: "h", definition: definition, time: clock.timestamp, elements: values)
         let now = clock
         let running = process
+        hasAdopted = false
+        let wasObserving = machine?.controller.state.observingUntil != nil
         step { (machine: inout PlanMachine) in machine.measured(measurement, at: now) }
         let isCertain = running == process
         for index in elements.indices {
@@ -42,7 +44,14 @@ extension World {
         }
         let isRearmed = hasBegun
         if hasBegun { rearmed() }
+        for index in elements.indices where rearmedElements.contains(elements[index].labels) {
+            elements[index].model.rearmed(isCertain: isCertain)
+        }
+        rearmedElements = []
         guard isCertain, let after = machine else { return }
+        // Trips that were not acted on count again with the next violation.
+        if hasAdopted { return }
+        if wasObserving, after.controller.state.observingUntil == nil { return }
         for element in elements { checkRule(element, phase, after, isRearmed: isRearmed) }
         if let track = after.rules[Self.key]?.tracks[.empty], track.state != .armed {
             check(.missingNeverTrips, tripsWithoutData, "the rule as a whole tripped")
@@ -122,12 +131,19 @@ extension World {
     /// A rule was violated often enough: none of its services may have a candidate with traffic.
     private mutating func checkTripActed(_ name: String, _ controller: RolloutController) {
         guard rule.mode == .enforce, !leaseLost else { return }
+        if controller.state.phase == .idle { checkUnmanagedTrip(name, controller) }
         switch controller.state.phase {
         case .idle, .retired: return
         case .promoting, .paused, .promoted, .rollingBack, .rolledBack: break
         }
         let targets = order.targets(of: name, rule.action.scope)
-        let traffic = targets.filter { (controller.state.services[$0]?.split.candidate ?? 0) > 0 }
+        let traffic = targets.filter { name in
+            (controller.state.services[name]?.split.candidate ?? 0) > 0 && !isStuck(name)
+        }
+        if controller.state.observingUntil != nil {
+            let isTold = traffic.isEmpty || told.contains { $0.contains("/no-shift: ") }
+            return check(.observing, isTold, "\(name) is violated, and nobody was told")
+        }
         check(.oneRollback, traffic.isEmpty, "\(name) is violated, \(traffic) are still promoted")
     }
 

@@ -140,6 +140,14 @@ public struct World: Sendable {
     var isLossNew = false
     /// A route whose last reading failed, for the status after the present event.
     var failedReading: RouteID?
+    /// When the process first read traffic that no rollout gave, by service, on its clock.
+    var firstRead: [String: Instant] = [:]
+    /// The services that the last record made those of a rollout although no rollout gave them traffic.
+    var adopted: [String: Instant]?
+    /// Whether traffic that no rollout gave became that of one in this event.
+    var hasAdopted = false
+    /// Elements that the rule counts from zero again.
+    var rearmedElements: Set<Labels> = []
     /// Reports of finished rollbacks.
     public var reports: [RollbackReport] = []
     /// Incidents raised.

@@ -124,7 +124,7 @@ struct ControllerBench {
             case .report(let report): reports.append(report)
             case .yieldLease: hasYielded = true
             case .competeForLease: hasYielded = false
-            case .ask, .record, .raise, .rearm, .reconsider: break
+            case .ask, .record, .raise, .rearm, .rearmElement, .reconsider: break
             }
         }
         guard let made, !isDiskSilent else { return }

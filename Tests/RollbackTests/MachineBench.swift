@@ -16,7 +16,10 @@ struct MachineBench {
     private(set) var watches: [RuleWatch]
     /// The result of each rule for a service whose candidate has `percent` of the traffic since `since`.
     var measure: (_ rule: String, _ service: String, _ percent: Int, _ since: Instant?) -> RollbackMeasurement.Element?
-    private var live: [String: Int] = [:]
+    /// The share of each candidate, by service.
+    var live: [String: Int] = [:]
+    /// The health of every stable version.
+    var stable = TargetHealth.healthy
     private var rules: [(key: String, definition: RollbackDefinition, services: [String])]
 
     /// A bench of `plan` with rules for `services`.
@@ -98,7 +101,7 @@ struct MachineBench {
             case .journal(let record):
                 let now = now
                 actions += machine.step(at: now) { $0.journalled(through: record.number, in: .file, at: now) }
-            case .raise, .rearm, .reconsider, .yieldLease, .competeForLease: break
+            case .raise, .rearm, .rearmElement, .reconsider, .yieldLease, .competeForLease: break
             }
         }
     }
@@ -107,7 +110,7 @@ struct MachineBench {
         switch operation.kind {
         case .inspect:
             return .inspected(
-                Inspection(split: TrafficSplit(candidate: live[operation.service] ?? 0), stable: .healthy))
+                Inspection(split: TrafficSplit(candidate: live[operation.service] ?? 0), stable: stable))
         case .shift(let split):
             live[operation.service] = split.candidate
             return .done

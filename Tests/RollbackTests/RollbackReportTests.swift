@@ -50,6 +50,42 @@ import Testing
         #expect(text.contains("| 12 | 2027-01-15T08:00:00.012Z | verified | a | read back 100/0 |\n"))
     }
 
+    @Test("a rollback that was only stored is not called completed")
+    func stored() {
+        let verdict = RollbackRecord.Verdict(isValid: true, detail: "stored", isOnlyStored: true)
+        let report = RollbackReport(plan: "p", epoch: 1, rollback: record([.trip(trip())], verdict: verdict))
+        #expect(report.markdown.contains("**stored, effect unknown**"))
+        #expect(!report.markdown.contains("completed"))
+        #expect(report.json["effect"]?.text == "unknown")
+    }
+
+    @Test(
+        "readings that are only stored make a rollback one, unless the candidate's counter stands still",
+        arguments: [
+            (ReadingGrade.effective, nil, false), (.stored, nil, true), (.stored, 7, false),
+        ] as [(ReadingGrade, UInt64?, Bool)])
+    func grades(grade: ReadingGrade, requests: UInt64?, isOnlyStored: Bool) throws {
+        let text = """
+            plan: p
+            stages: [50, 100]
+            bake: 1h
+            validation: {rounds: 2, interval: 1s}
+            services: [{name: a, routes: [{exec: {shift: [s], read: [r]}}]}]
+            """
+        var bench = ControllerBench(try RolloutPlan(parsing: text, file: "p.yml"))
+        bench.routers["a"]?.grade = grade
+        bench.routers["a"]?.candidateRequests = requests
+        bench.command(.start)
+        bench.command(.abort)
+        bench.run(for: .minutes(1))
+        let verdict = try #require(bench.reports.first?.rollback.verdict)
+        #expect(verdict.isValid)
+        #expect(verdict.isOnlyStored == isOnlyStored)
+        #expect(verdict.detail.contains("effect unknown: a: exec") == isOnlyStored)
+        try bench.restart()
+        #expect(bench.state.rollback?.verdict == verdict)
+    }
+
     @Test("external text begins no line and ends no cell")
     func escaping() {
         let evil = "up\n# All is well\n| forged | row |"

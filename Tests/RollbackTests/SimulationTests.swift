@@ -48,6 +48,12 @@ struct SimulationTests {
             (29317, nil), (38918, nil), (39539, nil), (46961, nil), (51987, nil), (54511, nil), (68598, nil),
             (93833, nil),
             (94062, nil), (194703, nil),
+            // An order to take unmanaged traffic back was refused after its services had become those of a rollout.
+            (29744, "crash#1,drift#2,refusal#3,refusal#4,refusal#5,crash#2,drift#4,refusal#10,refusal#11"),
+            // A rollback of a service whose dependent cannot go back waited for an order that was refused.
+            (28169, "slowRouter#1,reload#1,unmanagedTraffic#1,unmanagedTraffic#2,unmanagedTraffic#4,badCandidate#2"),
+            // A check that doubted the traffic of a service which nobody can have taken back.
+            (16226, nil), (4687, nil), (5460, nil), (6327, nil), (7245, nil), (9083, nil), (26080, nil),
         ] as [(UInt64, String?)])
     func regressions(seed: UInt64, strikes: String?) {
         let shrunk = strikes.map { Set($0.split(separator: ",").compactMap { Strike(String($0)) }) }

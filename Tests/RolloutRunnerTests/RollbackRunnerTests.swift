@@ -108,6 +108,40 @@ struct RollbackRunnerTests {
         #expect(sinks.events.withLock { $0 }.filter { $0.kind == .violation }.count == 3)
     }
 
+    @Test("traffic that somebody else gave before a rollout is shown, rolled back by a trip, adopted by order")
+    func unmanaged() throws {
+        for verb in [nil, RolloutCommand.Verb.adopt, .abort] {
+            let proxy = try HAProxyFixture()
+            let sinks = Sinks()
+            let plan = try RolloutPlan(parsing: proxy.plan(), file: "plan.yml")
+            let operation = RouterOperation(
+                id: 1, epoch: 1, generation: 0, service: "ac", kind: .inspect, key: "by hand")
+            try proxy.router(backend: "ac").shift(to: TrafficSplit(candidate: 50)!, for: operation)
+            let runner = try RollbackRunner(
+                plans: [plan], settings: .init(directory: proxy.directory.path), sinks: sinks.sinks)
+            try runner.start()
+            try #require(Loopback.eventually { runner.snapshots[0].services[1].unmanagedSince != nil })
+            // HAProxy has checked nothing yet when it starts, and a trip acts only beside a healthy stable version.
+            try #require(
+                Loopback.eventually {
+                    runner.snapshots[0].services.allSatisfy { $0.routes[0].view.reading?.stable == .healthy }
+                })
+            #expect(runner.snapshots[0].services[1].observed == TrafficSplit(candidate: 50))
+            #expect(Loopback.eventually { sinks.notices.withLock { $0.contains { $0.key == "acgs/0/ac/unmanaged" } } })
+            if let verb {
+                #expect(runner.command(RolloutCommand(verb, by: "ops"), plan: "acgs") == .accepted)
+            } else {
+                runner.measured(measurement(0.5))
+            }
+            let end = verb == .adopt ? "paused" : "rolled_back"
+            try #require(phase(runner, end))
+            runner.stop()
+            let live = try proxy.router(backend: "ac").read()
+            #expect(live.split == (verb == .adopt ? TrafficSplit(candidate: 50) : .allStable))
+            #expect(sinks.reports.withLock { $0.count } == (verb == .adopt ? 0 : 1))
+        }
+    }
+
     @Test("an exact restore sets the weights of the checkpoint, and they survive a restart")
     func exactRestore() throws {
         let proxy = try HAProxyFixture()

@@ -190,6 +190,29 @@ struct KubernetesRouterTests {
     }
 
     @Test(
+        "an HTTPRoute is effective when all its controllers have accepted its present generation, other objects never")
+    func grades() throws {
+        func parent(_ generation: Int, _ status: String = "True") -> String {
+            #"{"conditions": [{"type": "Accepted", "status": "\#(status)", "observedGeneration": \#(generation)}]}"#
+        }
+        for (parents, grade) in [
+            ([], ReadingGrade.stored), ([parent(4)], .effective), ([parent(3)], .stored),
+            ([parent(4), parent(4)], .effective), ([parent(4), parent(3)], .stored), ([parent(4, "False")], .stored),
+        ] {
+            let text =
+                #"{"metadata": {"generation": 4}, "spec": {"rules": [{"backendRefs": [{"name": "a"}, {"name": "b"}]}]}, "#
+                + #""status": {"parents": [\#(parents.joined(separator: ", "))]}}"#
+            let server = try FakeAPIServer(Self.httpRoute, JSON(parsing: text))
+            defer { server.stop() }
+            #expect(try router(server, "kind: httproute, stable: a, candidate: b").read().grade == grade, "\(parents)")
+        }
+        let ingress = #"{"metadata": {"annotations": {"nginx.ingress.kubernetes.io/canary": "true"}}}"#
+        let server = try FakeAPIServer(Self.ingress, JSON(parsing: ingress))
+        defer { server.stop() }
+        #expect(try router(server, "kind: ingress").read().grade == .stored)
+    }
+
+    @Test(
         "faults of a route tell line and field",
         arguments: [
             ("kind: pod", "p.yml:1:67: kubernetes.kind: expected service, httproute, virtualservice or ingress"),

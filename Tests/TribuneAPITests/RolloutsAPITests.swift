@@ -109,7 +109,7 @@ import WebServer
     func commandsReachTheController(verb: RolloutOrderVerb) throws {
         let (fixture, orders) = try fixture()
         let services = verb == .abandonRoute ? ["ac"] : []
-        let more = services.map { "&service=\($0)&route=2" }.joined()
+        let more = services.map { "&service=\($0)&route=2" }.joined() + (verb == .observe ? "&for=90m" : "")
         let response = try fixture.send(
             "/api/v1/rollouts/acgs/\(verb.rawValue)", method: "POST",
             headers: [("Content-Type", "application/x-www-form-urlencoded")], body: "reason=too+slow&actor=eve\(more)")
@@ -118,7 +118,10 @@ import WebServer
         #expect(taken.map(\.plan) == ["acgs"])
         #expect(
             taken.map(\.command)
-                == [RolloutCommand(verb.command(services: services, route: 2), by: "eve", reason: "too slow")])
+                == [
+                    RolloutCommand(
+                        verb.command(services: services, route: 2, for: .minutes(90)), by: "eve", reason: "too slow")
+                ])
     }
 
     @Test(arguments: [("", "service"), ("service=ac&route=0", "route"), ("service=ac&service=auth", "service")])
@@ -127,6 +130,15 @@ import WebServer
         let response = try fixture.send("/api/v1/rollouts/acgs/abandon-route?\(query)", method: "POST")
         #expect(response.status == 400)
         #expect(try JSON(parsing: response.body)["error"]?.text?.contains("\"\(field)\"") == true)
+        #expect(orders.taken.withLock { $0.isEmpty })
+    }
+
+    @Test(arguments: ["observe", "observe?for=", "observe?for=soon", "observe?for=8d", "abort?for=1h"])
+    func anObservationHasADuration(order: String) throws {
+        let (fixture, orders) = try fixture()
+        let response = try fixture.send("/api/v1/rollouts/acgs/\(order)", method: "POST")
+        #expect(response.status == 400)
+        #expect(try JSON(parsing: response.body)["error"]?.text?.contains("\"for\"") == true)
         #expect(orders.taken.withLock { $0.isEmpty })
     }
 

@@ -21,6 +21,8 @@ const verbs = (one: ReturnType<typeof rollout>) => orders(one, 0).map((order) =>
 test('only orders that the engine accepts are offered', () => {
   const carrying = service('a', { candidate: 10, progress: 'baking', stage: 1 });
   assert.deepEqual(verbs(rollout('idle', [service('a')])), ['start']);
+  const switched = service('a', { observed: { stable: 50, candidate: 50 }, unmanaged_since: '2026-01-01T00:00:00Z' });
+  assert.deepEqual(verbs(rollout('idle', [switched])), ['adopt', 'rollback']);
   assert.deepEqual(verbs(rollout('promoting', [carrying])), ['promote', 'pause', 'abort', 'rollback']);
   assert.deepEqual(verbs(rollout('promoting', [service('a', { progress: 'shifting' })])), [
     'pause',

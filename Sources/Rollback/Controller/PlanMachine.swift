@@ -57,7 +57,8 @@ package struct PlanMachine: Equatable, Sendable {
     ///
     /// - Parameter loss: why the last record cannot be used, if it cannot. Then nobody knows which trips were acted on.
     package mutating func recovered(loss: RecordLoss? = nil, at now: Instant) -> [Action] {
-        if loss != nil || controller.state.loss != nil { reconsider() }
+        // Trips of an observation have not been acted on, and their pages may not have been sent.
+        if loss != nil || controller.state.loss != nil || controller.state.observingUntil != nil { reconsider() }
         let freezes = freezes
         return step(at: now) { $0.recovered(freezes: freezes, loss: loss, at: now) }
     }
@@ -67,13 +68,20 @@ package struct PlanMachine: Equatable, Sendable {
         at now: Instant, _ body: (inout RolloutController) -> [RolloutController.Action]
     ) -> [Action] {
         let actions = body(&controller)
-        if actions.contains(.reconsider) { reconsider() }
-        guard actions.contains(.rearm) else { return actions.map(Action.control) + keepRules() }
-        for key in rules.keys { rules[key]?.rearmed() }
+        for case .rearmElement(let rule, let labels) in actions {
+            rules[rule]?.rearmed(labels)
+            hasRulesToKeep = true
+        }
+        let isReset = actions.contains(.rearm)
+        if isReset { for key in rules.keys { rules[key]?.rearmed() } }
+        let isReconsidered = actions.contains(.reconsider)
+        if isReconsidered { reconsider() }
+        guard isReset || isReconsidered else { return actions.map(Action.control) + keepRules() }
         hasRulesToKeep = true
-        // Before the record of the new rollout: a process that continues it with trips of the last one would take
-        // violations for handled. Rules without trips know of none that the journal does not.
-        return [.keepRules] + actions.filter { $0 != .rearm }.map(Action.control) + holdBack(at: now)
+        // Before the records: a process that continues them with trips of before would take violations for handled.
+        // Rules without trips know of none that the journal does not.
+        return [.keepRules] + actions.filter { $0 != .rearm }.map(Action.control)
+            + (isReset ? holdBack(at: now) : keepRules())
     }
 
     /// Has the rules stored, unless they know more than the journal: a trip that the next process takes for handled

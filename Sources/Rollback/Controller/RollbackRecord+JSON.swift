@@ -9,8 +9,10 @@ extension RollbackRecord {
             "causes": .array(causes.map(\.json)), "services": .array(services.map(JSON.string)),
             "step": .integer(Int64(step.rawValue)),
             "validating_since": validatingSince.map { .integer($0.nanoseconds) } ?? .null,
-            "verdict": verdict.map { ["valid": .bool($0.isValid), "detail": .string($0.detail)] } ?? .null,
-            "timeline": .array(timeline.map(\.json)),
+            "verdict": verdict.map {
+                ["valid": .bool($0.isValid), "detail": .string($0.detail), "stored": .bool($0.isOnlyStored)]
+            } ?? .null,
+            "beside_stable": .bool(isBesideStable), "timeline": .array(timeline.map(\.json)),
         ]
     }
 
@@ -26,9 +28,12 @@ extension RollbackRecord {
             services: services.compactMap(\.text), step: step)
         guard self.causes.count == causes.count, self.services.count == services.count else { return nil }
         self.timeline = timeline.compactMap(Entry.init)
+        // Records of earlier versions do not have it.
+        isBesideStable = json["beside_stable"]?.bool ?? false
         validatingSince = json["validating_since"]?.integer.map { Instant(nanoseconds: $0) }
         if let isValid = json["verdict"]?["valid"]?.bool, let detail = json["verdict"]?["detail"]?.text {
-            verdict = Verdict(isValid: isValid, detail: detail)
+            let isOnlyStored = json["verdict"]?["stored"]?.bool ?? false
+            verdict = Verdict(isValid: isValid, detail: detail, isOnlyStored: isOnlyStored)
         }
     }
 

@@ -36,6 +36,7 @@ public struct RollbackReport: Equatable, Sendable {
             "severity": .string(rollback.severity), "services": .array(rollback.services.map(JSON.string)),
             "valid": rollback.verdict.map { .bool($0.isValid) } ?? .null,
             "validation": rollback.verdict.map { .string($0.detail) } ?? .null,
+            "effect": rollback.verdict.map { .string($0.isOnlyStored ? "unknown" : "read") } ?? .null,
             "causes": .array(rollback.causes.map(\.json)),
             "incident": RollbackIncident(rollback, plan: plan).json,
             "milliseconds": .object(
@@ -56,7 +57,10 @@ public struct RollbackReport: Equatable, Sendable {
     /// The report as Markdown.
     public var markdown: String {
         var lines = ["# Rollback \(rollback.id)", ""]
-        let outcome = rollback.verdict.map { $0.isValid ? "completed and validated" : "completed, not validated" }
+        let outcome = rollback.verdict.map { verdict in
+            if verdict.isOnlyStored { return verdict.isValid ? "stored, effect unknown" : "not validated" }
+            return verdict.isValid ? "completed and validated" : "completed, not validated"
+        }
         lines.append("Plan \(plan), generation \(rollback.generation): **\(outcome ?? "completed")**.")
         if let detail = rollback.verdict?.detail { lines.append("Validation: \(Self.line(detail)).") }
         let notified = rollback.timeline.filter { $0.step == "notified" }.map(\.detail)

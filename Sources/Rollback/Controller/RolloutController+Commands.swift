@@ -1,5 +1,5 @@
 internal import JSON
-internal import MetricModel
+public import MetricModel
 
 /// An order to a rollout.
 public struct RolloutCommand: Equatable, Sendable {
@@ -29,6 +29,10 @@ public struct RolloutCommand: Equatable, Sendable {
         /// End the attempts to take traffic back along a route that cannot be reached. Its service counts as rolled
         /// back without it, and the rollback as not validated.
         case abandonRoute(RouteID)
+        /// Take the traffic of candidates that no rollout gave them as that of a new rollout, which is paused.
+        case adopt
+        /// Read, record and page for this time, and write nothing to routers. Zero ends it.
+        case observe(for: Milliseconds)
         /// A person has looked at the traffic after a record was lost; promotion may go on.
         case acknowledge
     }
@@ -64,6 +68,8 @@ extension RolloutCommand.Verb {
         case .rollback: "rollback"
         case .restore: "restore"
         case .abandonRoute: "abandon route"
+        case .adopt: "adopt"
+        case .observe: "observe"
         case .acknowledge: "acknowledge"
         }
     }
@@ -72,7 +78,7 @@ extension RolloutCommand.Verb {
     public var isForward: Bool {
         switch self {
         case .start, .resume, .promote, .promoteWithoutData: true
-        case .pause, .abort, .rollback, .restore, .abandonRoute, .acknowledge: false
+        case .pause, .abort, .rollback, .restore, .abandonRoute, .adopt, .observe, .acknowledge: false
         }
     }
 
@@ -82,7 +88,7 @@ extension RolloutCommand.Verb {
         case .rollback(let services): services ?? []
         case .restore(let splits, _): splits.keys.sorted()
         case .abandonRoute(let route): [route.service]
-        case .start, .pause, .resume, .promote, .promoteWithoutData, .abort, .acknowledge: []
+        case .start, .pause, .resume, .promote, .promoteWithoutData, .abort, .adopt, .observe, .acknowledge: []
         }
     }
 }
@@ -122,8 +128,14 @@ extension RolloutController {
         }
         var outcome = CommandOutcome.accepted
         let actions = handle(at: now) { controller in
-            let trouble = command.verb.isForward ? controller.journalTrouble(at: now) ?? controller.lossText : nil
-            outcome = trouble.map(CommandOutcome.refused) ?? controller.run(command, at: now)
+            let trouble =
+                command.verb.isForward
+                ? controller.journalTrouble(at: now) ?? controller.lossText ?? controller.observationText : nil
+            if case .restore = command.verb, let text = controller.observationText {
+                outcome = .refused(text)
+            } else {
+                outcome = trouble.map(CommandOutcome.refused) ?? controller.run(command, at: now)
+            }
             controller.record(
                 .deployment,
                 [
@@ -149,6 +161,8 @@ extension RolloutController {
         case .rollback(let services): rollback(services, command, at: now)
         case .restore(let splits, let generation): restore(splits, exactlyIn: generation, command, at: now)
         case .abandonRoute(let route): abandon(route, command, at: now)
+        case .adopt: adopt(command, at: now)
+        case .observe(let span): observe(for: span, command, at: now)
         case .acknowledge: acknowledge(at: now)
         }
     }
@@ -163,6 +177,7 @@ extension RolloutController {
         if let until = state.cooldownUntil, now < until {
             return .refused("cooldown for another \(Int((until.milliseconds(since: now) / 1000).rounded(.up))) s")
         }
+        if let refusal = unmanagedText { return .refused(refusal) }
         if let service = plan.services.first(where: { takesTraffic($0.name) }) {
             return .refused("the candidate of \(service.name) still takes traffic: roll it back first")
         }
@@ -171,6 +186,7 @@ extension RolloutController {
         state.lastPromotedAt = nil
         state.cooldownUntil = nil
         state.doubts = []
+        state.isUnordered = false
         for service in plan.services {
             var fresh = ServiceRollout()
             fresh.revision = state.services[service.name]?.revision ?? 0
@@ -198,11 +214,13 @@ extension RolloutController {
         guard case .paused = state.phase else { return .refused("nothing is paused") }
         if isCoolingDown(at: now) { return .refused("a trip forbids promotion until its cooldown is over") }
         state.phase = .promoting
+        state.isUnordered = false
         journal("resume", at: now)
         return .accepted
     }
 
     private mutating func abort(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
+        if let text = manage(nil, command, at: now) { return .refused(text) }
         let affected = plan.rollbackOrder.filter { takesTraffic($0) }
         switch state.phase {
         case .promoted, .retired:
@@ -212,6 +230,7 @@ extension RolloutController {
         case .rolledBack where affected.isEmpty: return .ignored("all services are already rolled back")
         case .promoting, .paused, .rollingBack, .rolledBack: break
         }
+        if let text = irreversibleText(affected) { return .refused(text) }
         return end(affected, command, at: now)
     }
 
@@ -232,6 +251,8 @@ extension RolloutController {
     /// Everything is rolled back already; no new promotion may follow.
     private mutating func joinRollback(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
         state.rollback?.add(.command(by: command.by, reason: command.reason))
+        state.rollback?.isBesideStable = false
+        state.isUnordered = false
         journal("abort", at: now)
         return .accepted
     }
@@ -239,19 +260,23 @@ extension RolloutController {
     private mutating func rollback(
         _ services: [String]?, _ command: RolloutCommand, at now: Instant
     ) -> CommandOutcome {
+        if let unknown = services?.first(where: { plan.service($0) == nil }) {
+            return .refused("there is no service \"\(unknown)\"")
+        }
+        if let text = manage(services, command, at: now) { return .refused(text) }
         switch state.phase {
         case .idle: return .ignored("there is no rollout")
         case .retired: return .refused("the stable version is no longer retained")
         case .promoting, .paused, .promoted, .rollingBack, .rolledBack: break
         }
-        if let unknown = services?.first(where: { plan.service($0) == nil }) {
-            return .refused("there is no service \"\(unknown)\"")
-        }
         let affected = plan.rollbackOrder.filter { (services?.contains($0) ?? true) && takesTraffic($0) }
+        if let text = irreversibleText(affected) { return .refused(text) }
         guard !affected.isEmpty else {
             switch state.phase {
             // Otherwise the first candidate would get its traffic right after the order.
             case .promoting, .paused: if services == nil { return end(affected, command, at: now) }
+            // An order takes traffic back also where the stable version has none.
+            case .rollingBack where state.rollback?.isBesideStable == true: return joinRollback(command, at: now)
             case .idle, .promoted, .retired, .rollingBack, .rolledBack: break
             }
             return .ignored("no candidate takes traffic")

@@ -15,6 +15,7 @@ extension RolloutController {
         let loss = state.loss
         state = record.state
         state.loss = state.loss ?? loss
+        if let until = state.observingUntil, now >= until { state.observingUntil = nil }
         fitRecord(at: now)
         for service in plan.services {
             var current = state.services[service.name] ?? ServiceRollout()
@@ -72,7 +73,9 @@ extension RolloutController {
             for service in plan.services {
                 guard case .shifting(let stage)? = state.services[service.name]?.progress,
                     // This only takes traffic from a candidate.
-                    state.services[service.name]?.isRestoring != true
+                    state.services[service.name]?.isRestoring != true,
+                    // Its shift may have been sent, and must not be taken back.
+                    !isIrreversible(service.name)
                 else { continue }
                 let isFirst = stage == 0
                 state.services[service.name]?.split =
@@ -106,7 +109,9 @@ extension RolloutController {
             wanted = stages.last ?? .allStable
         }
         guard (seen.split?.candidate ?? 0) < wanted.candidate else { return false }
-        let affected = plan.rollbackOrder.filter { takesTraffic($0) }
+        let affected = plan.rollbackOrder.filter { takesTraffic($0) && !isIrreversible($0) }
+        // Neither raised, because somebody may have taken it back, nor lowered, because it cannot go back.
+        if affected.isEmpty || isIrreversible(service) { return holdIrreversible(service, wanted, at: now) }
         let live = seen.split?.description ?? "unknown weights"
         beginRollback(
             of: affected,

@@ -79,6 +79,7 @@ extension RolloutController {
             state.services[service]?.split = split
             state.services[service]?.progress = .baking(stage: stage, since: now)
             state.services[service]?.trafficSince = now
+            passReversible(service)
             outbox.append(.reconsider)
         case (.paused, .baking(let stage, let since)) where live < current.split.candidate:
             guard !state.doubts.contains(service) else { return }

@@ -49,10 +49,14 @@ extension RolloutController {
 
     /// Begins with another structure where the rollouts of the former one have ended.
     private mutating func adopt(_ new: RolloutPlan) {
+        for (service, traffic) in unmanaged.sorted(by: { $0.key < $1.key }) { withdraw(traffic, service) }
+        unmanaged = [:]
         let old = self
         self = RolloutController(plan: new, epoch: old.epoch, nonce: old.processNonce)
         state.generation = old.state.generation
         state.cooldownUntil = old.state.cooldownUntil
+        state.observingUntil = old.state.observingUntil
+        toldTrips = old.toldTrips
         (state.loss, structureChange) = (old.state.loss, old.structureChange)
         (freezes, isAlone, journal) = (old.freezes, old.isAlone, old.journal)
         (isHistoryAvailable, standings, lastOperation) = (old.isHistoryAvailable, old.standings, old.lastOperation)
@@ -68,6 +72,7 @@ extension RolloutPlan {
         services.map { service in
             var bare = service
             (bare.bake, bare.gates, bare.preflight, bare.priority) = (.zero, [], [], 0)
+            bare.reversibleUntil = nil
             return bare
         }
     }
@@ -81,6 +86,7 @@ extension RolloutPlan {
             var service = service
             (service.bake, service.gates) = (other.bake, other.gates)
             (service.preflight, service.priority) = (other.preflight, other.priority)
+            service.reversibleUntil = other.reversibleUntil
             return service
         }
         return plan

@@ -9,6 +9,7 @@ extension RolloutController {
     /// Why no candidate may get more traffic now; `nil` if it may.
     public func obstacle(at now: Instant) -> String? {
         if let until = state.cooldownUntil, now < until { return "cooldown" }
+        if let text = observationText { return text }
         if isAlone { return "the lease cannot be renewed" }
         if let trouble = journalTrouble(at: now) ?? lossText { return trouble }
         if !isHistoryAvailable { return "the history cannot be written" }
@@ -115,6 +116,7 @@ extension RolloutController {
         state.services[service.name]?.revision &+= 1
         state.services[service.name]?.withdrawApproval()
         if stage == 0 { state.services[service.name]?.trafficSince = now }
+        passReversible(service.name)
         recordStage("intended", service.name, stage, "", at: now)
         journal("stage", at: now)
     }
@@ -290,7 +292,9 @@ extension RolloutController {
         else { return }
         state.services[service]?.progress = .baking(stage: stage, since: now)
         state.services[service]?.isRestoring = false
-        recordStage("verified", service, stage, "read back \(split)", at: now)
+        let isStored = routes(of: service).contains { self[$0].view.reading?.grade == .stored }
+        recordStage(
+            "verified", service, stage, "read back \(split)\(isStored ? ", stored, effect unknown" : "")", at: now)
         journal("baking", at: now)
     }
 
@@ -305,7 +309,11 @@ extension RolloutController {
 
     /// Rolls back a service that could not be promoted.
     private mutating func fail(_ service: String, _ reason: String, at now: Instant) {
-        beginRollback(of: [service], because: .promotion(service: service, reason: reason), at: now)
+        if let irreversible = irreversibleText([service]) {
+            stop("\(service) could not be promoted: \(reason); \(irreversible)", at: now)
+        } else {
+            beginRollback(of: [service], because: .promotion(service: service, reason: reason), at: now)
+        }
         page("\(service)/promotion", "plan \(plan.name): \(service) could not be promoted: \(reason)")
     }
 

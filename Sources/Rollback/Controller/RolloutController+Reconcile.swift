@@ -49,7 +49,7 @@ extension RolloutController {
         rebuild(route, seen, at: now)
         guard let wanted = state.services[service]?.split else { return }
         // No rollout has begun: there are no wanted weights.
-        guard state.phase != .idle else { return }
+        guard state.phase != .idle else { return watchUnmanaged(service, at: now) }
         let isRestarted = isRestarted(route, seen)
         guard seen.split != wanted else {
             self[route].isDriftRefused = false
@@ -58,6 +58,7 @@ extension RolloutController {
             confirm(service, at: now)
             return thaw(service, at: now)
         }
+        if observationText != nil { return observeDrift(route, seen, wanted, at: now) }
         if wasTakenBack(service, seen, at: now) { return }
         let drift = text("live \(seen.split?.description ?? "unknown"), wanted \(wanted)", of: route)
         let raisesCandidate = wanted.candidate > (seen.split?.candidate ?? 0)

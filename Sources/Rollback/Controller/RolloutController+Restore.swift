@@ -30,6 +30,7 @@ extension RolloutController {
             return then.candidate < state.services[name]?.split.candidate ?? 0
         }
         guard !affected.isEmpty else { return .ignored("no candidate has more traffic than at the checkpoint") }
+        if let text = irreversibleText(affected) { return .refused(text) }
         let cause = RollbackRecord.Cause.command(by: command.by, reason: command.reason)
         let lowered = generation == nil ? [] : affected.filter { (splits[$0]?.candidate ?? 0) > 0 }
         for service in lowered { lower(service, to: splits[service] ?? .allStable, at: now) }

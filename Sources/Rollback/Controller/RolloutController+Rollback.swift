@@ -9,6 +9,10 @@ extension RolloutController {
     public mutating func tripped(_ trip: Trip, cause: Instant? = nil, at now: Instant) -> [Action] {
         handle(at: now) { controller in
             let targets = controller.plan.targets(of: trip)
+            if controller.state.phase == .idle, trip.mode == .enforce, let targets, controller.hasUnmanaged(of: targets)
+            {
+                return controller.trippedUnmanaged(trip, targets, cause: cause, at: now)
+            }
             let affected = (targets ?? []).filter { controller.takesTraffic($0) }
             let decision = controller.decision(on: trip, targets: targets, affected: affected)
             controller.record(
@@ -18,15 +22,27 @@ extension RolloutController {
                     "services": .array(affected.map(JSON.string)),
                     "committed_at": cause.map { .string(RFC3339.text(nanoseconds: $0.nanoseconds)) } ?? .null,
                 ], incident: trip.incident, meaning: .decided(trip, committedAt: cause), at: now)
-            guard trip.mode == .enforce, controller.isUnderWay else { return }
+            guard trip.mode == .enforce else { return }
+            if controller.state.phase == .retired { return controller.pageOfTrip(trip, affected, decision) }
+            guard controller.isUnderWay else { return }
             // A trip without traffic after a complete rollback does not apply to the next candidate.
             if affected.isEmpty, controller.state.phase == .rolledBack { return }
             let end = now + trip.cooldown
             controller.state.cooldownUntil = max(controller.state.cooldownUntil ?? end, end)
-            if affected.isEmpty {
+            if controller.state.observingUntil != nil {
+                controller.journal("observed a trip", at: now)
+                return controller.pageOfTrip(trip, affected, decision)
+            }
+            let back = affected.filter { !controller.isIrreversible($0) }
+            if back.count < affected.count {
+                controller.pageOfTrip(trip, affected.filter { !back.contains($0) }, decision)
+            }
+            if back.isEmpty {
                 controller.stop("\(trip.name) tripped: \(decision)", at: now)
             } else {
-                controller.beginRollback(of: affected, because: .trip(trip), proved: cause, at: now)
+                controller.beginRollback(
+                    of: back, because: .trip(trip), proved: cause,
+                    besideStable: controller.state.isUnordered, at: now)
             }
             if targets == nil {
                 controller.page("\(trip.rule)/scope", "plan \(controller.plan.name): \(trip.name) tripped: \(decision)")
@@ -51,7 +67,10 @@ extension RolloutController {
         }
         if targets == nil { return "the measurement names no service of the plan" }
         if affected.isEmpty { return "no candidate takes traffic, promotion stops" }
-        return "roll back \(affected.joined(separator: ", "))"
+        if let text = observationText { return "\(text): would roll back \(affected.joined(separator: ", "))" }
+        let back = affected.filter { !isIrreversible($0) }
+        guard let text = irreversibleText(affected) else { return "roll back \(affected.joined(separator: ", "))" }
+        return back.isEmpty ? text : "roll back \(back.joined(separator: ", ")); \(text)"
     }
 
     /// Stops promotion without a rollback.
@@ -63,8 +82,10 @@ extension RolloutController {
 
     /// Rolls back `services`, or adds them to the active rollback.
     mutating func beginRollback(
-        of services: [String], because cause: RollbackRecord.Cause, proved: Instant? = nil, at now: Instant
+        of services: [String], because cause: RollbackRecord.Cause, proved: Instant? = nil,
+        besideStable: Bool = false, at now: Instant
     ) {
+        if !besideStable { state.isUnordered = false }
         var rollback: RollbackRecord
         if let current = state.rollback, current.step != .finished, current.generation == state.generation {
             rollback = current
@@ -72,12 +93,14 @@ extension RolloutController {
             rollback.services = plan.rollbackOrder.filter { rollback.services.contains($0) || services.contains($0) }
             rollback.step = .shift
             rollback.validatingSince = nil
+            rollback.isBesideStable = rollback.isBesideStable && besideStable
         } else {
             let isSame = state.rollback?.generation == state.generation
             let number = isSame ? (state.rollback?.number ?? 0) + 1 : 1
             rollback = RollbackRecord(
                 id: "\(plan.name)-\(state.generation)-\(number)", generation: state.generation, number: number,
                 causes: [cause], services: services)
+            rollback.isBesideStable = besideStable
         }
         validating = Validating()
         if let proved { rollback.add("violated", nil, "the scrape that proves it was committed", at: proved) }
@@ -224,6 +247,10 @@ extension RolloutController {
         if seen.split == .allStable { return verified(route, seen, at: now) }
         let service = route.service
         switch seen.stable {
+        case .healthy where state.rollback?.isBesideStable == true && seen.split == .allCandidate:
+            let reason = text("the stable version has no traffic, and nobody ordered to give it any", of: route)
+            retryLater(route, .unhealthy(reason), at: now)
+            freeze(service, reason, at: now)
         case .healthy:
             self[route].obstacle = nil
             guard let rollback = state.rollback else { return }

@@ -162,9 +162,10 @@ extension RolloutController {
     ///
     /// - Returns: the key of the notice.
     @discardableResult
-    mutating func page(_ key: String, _ text: String) -> String {
+    mutating func page(_ key: String, _ text: String, severity: String = "critical") -> String {
         let key = "\(plan.name)/\(state.generation)/\(key)"
-        let notice = RollbackNotice(plan: plan.name, key: key, kind: .page, text: text, receivers: plan.notify)
+        let notice = RollbackNotice(
+            plan: plan.name, key: key, kind: .page, text: text, receivers: plan.notify, severity: severity)
         outbox.append(.notify(notice))
         return key
     }

@@ -32,14 +32,18 @@ extension RolloutController {
         let unproven = plan.validation.rules.filter { validating.ruleRounds[$0, default: 0] < plan.validation.rounds }
         if validating.goodRounds >= plan.validation.rounds, unproven.isEmpty {
             let counters = validating.sawCounters ? "read-back and request counters" : "read-back"
+            let stored = storedRoutes(of: rollback)
+            let traffic =
+                stored.isEmpty
+                ? "traffic confirmed by \(counters)" : "stored, effect unknown: \(stored.joined(separator: ", "))"
             let rules =
                 plan.validation.rules.isEmpty ? "" : "; \(plan.validation.rules.joined(separator: ", ")) healthy"
             let abandoned = abandonedText(rollback)
             // Routes that could not be read are not confirmed.
             if !abandoned.isEmpty { return conclude(isValid: false, abandoned, at: now) }
             return conclude(
-                isValid: true,
-                "stable healthy, traffic confirmed by \(counters), \(validating.goodRounds) rounds in a row\(rules)",
+                isValid: true, isOnlyStored: !stored.isEmpty,
+                "stable healthy, \(traffic), \(validating.goodRounds) rounds in a row\(rules)",
                 at: now)
         }
         guard now < end else {
@@ -71,8 +75,18 @@ extension RolloutController {
         return names.isEmpty ? "" : "given up: \(names.joined(separator: ", "))"
     }
 
-    private mutating func conclude(isValid: Bool, _ detail: String, at now: Instant) {
-        state.rollback?.verdict = RollbackRecord.Verdict(isValid: isValid, detail: detail)
+    /// The routes of `rollback` whose last reading says nothing about the traffic itself: neither what divides it was
+    /// read, nor did the candidate's request counter stand still.
+    private func storedRoutes(of rollback: RollbackRecord) -> [String] {
+        rollback.services.flatMap { keptRoutes(of: $0) }.filter { route in
+            self[route].view.reading?.grade == .stored
+                && (validating.candidateRequests[route] == nil || validating.goodRounds < 2)
+        }.map { "\($0.service): \(name(of: $0))" }
+    }
+
+    private mutating func conclude(isValid: Bool, isOnlyStored: Bool = false, _ detail: String, at now: Instant) {
+        state.rollback?.verdict = RollbackRecord.Verdict(
+            isValid: isValid, detail: detail, isOnlyStored: isOnlyStored)
         state.rollback?.step = .report
         recordStep(isValid ? "validated" : "invalid", nil, detail, at: now)
         journal(isValid ? "validated" : "invalid", at: now)

@@ -43,12 +43,20 @@ extension RolloutController {
         }
     }
 
+    /// Since when the candidate of `service` has been read with traffic that no rollout gave it; `nil` if it has none.
+    public func unmanagedSince(_ service: String) -> Instant? { unmanaged[service]?.since }
+
     /// Required actions, one line each.
     public func todo(at now: Instant) -> [String] {
         var lines: [String] = []
         if state.loss != nil {
             lines.append(
                 "the record was lost: check the traffic, then: tribune rollout acknowledge \(plan.name) --reason=…")
+        }
+        for (service, traffic) in unmanaged.sorted(by: { $0.key < $1.key }) {
+            lines.append(
+                "the candidate of \(service) has traffic that no rollout gave it (live \(traffic.split)): "
+                    + "tribune rollout adopt \(plan.name), or: tribune rollout rollback \(plan.name)")
         }
         switch state.phase {
         case .paused(let reason):

@@ -1,5 +1,5 @@
 internal import JSON
-internal import MetricModel
+public import MetricModel
 
 /// Decides every step of a rollout and its rollback. A machine: events in, actions out.
 ///
@@ -32,6 +32,8 @@ public struct RolloutController: Equatable, Sendable {
         case report(RollbackReport)
         /// Reset trips of an earlier rollout in the rollback rules.
         case rearm
+        /// Count the violations of this element of a rule (`file;group;name`) from zero.
+        case rearmElement(rule: String, labels: Labels)
         /// Let trips count again with the next violation: there is traffic now that they were not acted on for.
         case reconsider
         /// Leave the lease to other nodes: this one cannot write its journal.
@@ -118,6 +120,10 @@ public struct RolloutController: Equatable, Sendable {
     /// The answers of the gates in the present stage, by service.
     var gateAnswers: [String: [GateAnswer]] = [:]
     var validating = Validating()
+    /// Traffic of candidates that no rollout gave them, by service. Seen anew by each process.
+    package internal(set) var unmanaged: [String: UnmanagedTraffic] = [:]
+    /// The keys of the pages about trips that led to no shift, by incident.
+    var toldTrips: [String: String] = [:]
     var outbox: [Action] = []
     /// Whether the last pass changed something that another pass depends on.
     var hasChanged = false
@@ -209,6 +215,8 @@ public struct RolloutController: Equatable, Sendable {
         for name in work.keys { work[name]?.forget() }
         versionQuestion = nil
         validating = Validating()
+        unmanaged = [:]
+        toldTrips = [:]
         toldFreeze = nil
         unmeasuredSince = nil
         journal.drop()
@@ -268,6 +276,7 @@ public struct RolloutController: Equatable, Sendable {
             wakeAt = nil
             return []
         }
+        endObservation(at: now)
         body(&self)
         notifyOfStructure(at: now)
         adoptWaitingPlan(at: now)
@@ -303,6 +312,7 @@ public struct RolloutController: Equatable, Sendable {
                 hasChanged = true
             }
         }
+        if let until = state.observingUntil { wake(at: until) }
         advanceRestores(at: now)
         switch state.phase {
         case .idle: break

@@ -11,6 +11,7 @@ extension RolloutState {
             "version": version.map { .string(FloatText.general($0)) } ?? .null,
             "last_promoted_at": lastPromotedAt.json, "cooldown_until": cooldownUntil.json,
             "rollback": rollback?.json ?? .null, "doubts": .array(doubts.sorted().map(JSON.string)),
+            "observing_until": observingUntil.json, "unordered": .bool(isUnordered),
             "loss": loss.map(JSON.string) ?? .null, "structure": structure?.json ?? .null,
         ]
     }
@@ -31,6 +32,8 @@ extension RolloutState {
         cooldownUntil = Instant?(json["cooldown_until"])
         // Journals of earlier versions do not have these.
         loss = json["loss"]?.text
+        isUnordered = json["unordered"]?.bool ?? false
+        observingUntil = Instant?(json["observing_until"])
         structure = json["structure"].flatMap(RecordedStructure.init)
         doubts = Set((json["doubts"]?.elements ?? []).compactMap(\.text))
         guard let rollback = json["rollback"], rollback != .null else { return }
@@ -94,6 +97,7 @@ extension ServiceRollout {
             "approvers_without_data": .array(approversWithoutData.sorted().map(JSON.string)),
             "traffic_since": trafficSince.map { .integer($0.nanoseconds) } ?? .null,
             "abandoned": .array(abandoned.sorted().map { .integer(Int64($0)) }), "order_broken": .bool(isOrderBroken),
+            "irreversible": .bool(isIrreversible),
         ]
     }
 
@@ -116,6 +120,7 @@ extension ServiceRollout {
         trafficSince = json["traffic_since"]?.integer.map { Instant(nanoseconds: $0) }
         abandoned = Set((json["abandoned"]?.elements ?? []).compactMap { $0.integer.map { Int($0) } })
         isOrderBroken = json["order_broken"]?.bool ?? false
+        isIrreversible = json["irreversible"]?.bool ?? false
         frozen = json["frozen"]?.text
     }
 }

@@ -37,6 +37,10 @@ public struct RolloutState: Equatable, Sendable {
 
     /// The loss of an earlier record; `nil` after a person has acknowledged it.
     public var loss: String?
+    /// Whether a trip made traffic that no rollout gave that of this rollout, and nobody has given an order since.
+    public var isUnordered = false
+    /// Until when nothing is written to routers, by a person's order; `nil` for no such order.
+    public var observingUntil: Instant?
     /// The structure of the plan that the state belongs to; `nil` in records of earlier versions.
     public var structure: RecordedStructure?
 
@@ -98,6 +102,8 @@ public struct ServiceRollout: Equatable, Sendable {
     public var trafficSince: Instant?
     /// Whether the weight being set is that of a checkpoint, below the previous one. Only while `shifting`.
     public var isRestoring = false
+    /// Whether it has gone, or was about to go, past the weight from which its plan lets it go back.
+    public var isIrreversible = false
     /// Routes of the rollback that a person has given up, by their index.
     public var abandoned: Set<Int> = []
     /// Whether it is rolled back before an unreachable dependent.
@@ -155,6 +161,8 @@ public struct RollbackRecord: Equatable, Sendable {
         public var isValid: Bool
         /// The confirmed or the missing conditions.
         public var detail: String
+        /// Whether some routes were only stored, so that it is not known whether traffic follows.
+        public var isOnlyStored = false
     }
 
     /// `plan-generation-number`; also the key of the incident.
@@ -173,6 +181,9 @@ public struct RollbackRecord: Equatable, Sendable {
     public var validatingSince: Instant?
     /// The result of the validation.
     public var verdict: Verdict?
+    /// Whether it takes traffic back only where the stable version still has some: nobody ordered it, and the traffic
+    /// was not given by a rollout.
+    public var isBesideStable = false
     /// The timeline, in order.
     public var timeline: [Entry] = []
 

@@ -76,6 +76,14 @@ public struct RouterProcess: Equatable, Sendable {
     func isSame(as other: RouterProcess) -> Bool { pid == other.pid && abs(startedAt - other.startedAt) <= 2 }
 }
 
+/// The reach of a reading.
+public enum ReadingGrade: String, Equatable, Sendable {
+    /// An object or a file says so; whether traffic follows is not known.
+    case stored
+    /// The router itself, which divides the traffic, says so.
+    case effective
+}
+
 /// A reading of the router of a route.
 public struct Inspection: Equatable, Sendable {
     /// The weights; `nil` if neither version gets traffic, or routers disagree.
@@ -90,11 +98,14 @@ public struct Inspection: Equatable, Sendable {
     public var candidateRequests: UInt64?
     /// The router's process; `nil` if the router does not tell it.
     public var process: RouterProcess?
+    /// Whether traffic is known to follow what was read.
+    public var grade = ReadingGrade.effective
 
     /// A reading.
     public init(
         split: TrafficSplit?, stable: TargetHealth, candidate: TargetHealth = .unknown("not checked"),
-        isCandidateIsolated: Bool = false, candidateRequests: UInt64? = nil, process: RouterProcess? = nil
+        isCandidateIsolated: Bool = false, candidateRequests: UInt64? = nil, process: RouterProcess? = nil,
+        grade: ReadingGrade = .effective
     ) {
         self.split = split
         self.stable = stable
@@ -102,6 +113,7 @@ public struct Inspection: Equatable, Sendable {
         self.isCandidateIsolated = isCandidateIsolated
         self.candidateRequests = candidateRequests
         self.process = process
+        self.grade = grade
     }
 }
 

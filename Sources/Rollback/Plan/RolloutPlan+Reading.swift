@@ -32,11 +32,14 @@ extension RolloutPlan {
         gateTimeout = try fields.duration("gate_timeout") ?? .minutes(30)
         reconcile = try fields.duration("reconcile", least: .milliseconds(100)) ?? .seconds(10)
         pageUnreadAfter = try fields.duration("page_unread_after") ?? .minutes(1)
+        unmanaged = try Unmanaged(reading: &fields)
         validation = try Validation(reading: &fields)
         notify = try fields.textList("notify")
         freezeIf = try fields.textList("freeze_if")
         let defaults = ServiceDefaults(
-            stages: try fields.stages("stages"), bake: try fields.duration("bake") ?? .minutes(5),
+            stages: try fields.stages("stages"),
+            reversibleUntil: try fields.count("reversible_until", in: 0...99),
+            bake: try fields.duration("bake") ?? .minutes(5),
             templates: try GateTemplate.read(&fields), clusterServer: clusterServer)
         var read: [Service] = []
         let nodes = try fields.list("services")
@@ -77,6 +80,7 @@ extension RolloutPlan {
 /// The defaults of a service, from the plan.
 private struct ServiceDefaults {
     var stages: [TrafficSplit]?
+    var reversibleUntil: Int?
     var bake: Milliseconds
     var templates: [GateTemplate]
     var clusterServer: String?
@@ -89,11 +93,14 @@ extension RolloutPlan.Service {
         depends = try fields.textList("depends")
         priority = try fields.optionalInteger("priority") ?? 0
         guard let stages = try fields.stages("stages") ?? defaults.stages else {
-            for name in ["bake", "gates", "stable_health", "preflight", "routes"] { _ = fields.optional(name) }
+            for name in ["bake", "reversible_until", "gates", "stable_health", "preflight", "routes"] {
+                _ = fields.optional(name)
+            }
             try fields.finish()
             throw fields.fault("neither the service nor the plan has stages", field: "stages")
         }
         self.stages = stages
+        reversibleUntil = try fields.count("reversible_until", in: 0...99) ?? defaults.reversibleUntil
         bake = try fields.duration("bake") ?? defaults.bake
         var gates: [RolloutPlan.Gate] = []
         for (index, node) in try fields.list("gates").enumerated() {
@@ -122,6 +129,16 @@ extension RolloutPlan.Service {
         }
         self.routes = routes
         try fields.finish()
+    }
+}
+
+extension RolloutPlan.Unmanaged {
+    fileprivate init(reading plan: inout FieldReader) throws(YAMLError) {
+        let text = try plan.optionalText("unmanaged") ?? Self.rollback.rawValue
+        guard let policy = Self(rawValue: text) else {
+            throw plan.fault("expected rollback or page", at: plan.optional("unmanaged"), field: "unmanaged")
+        }
+        self = policy
     }
 }
 

@@ -13,6 +13,8 @@ public struct RolloutPlan: Equatable, Sendable {
         public var priority: Int
         /// The candidate's percentage in each stage; ascending, the last one 100.
         public var stages: [TrafficSplit]
+        /// The greatest percentage from which its candidate may go back; `nil` for any.
+        public var reversibleUntil: Int?
         /// How long each stage is observed.
         public var bake: Milliseconds
         /// The gates at the end of each stage.
@@ -76,6 +78,14 @@ public struct RolloutPlan: Equatable, Sendable {
         public var rules: [String]
     }
 
+    /// The effect of a trip of a candidate that has traffic which no rollout gave it.
+    public enum Unmanaged: String, Sendable, CaseIterable {
+        /// It is rolled back while the stable version is healthy and has traffic; otherwise people are paged.
+        case rollback
+        /// People are paged.
+        case page
+    }
+
     /// The plan's name.
     public var name: String
     /// In the order of promotion.
@@ -98,6 +108,8 @@ public struct RolloutPlan: Equatable, Sendable {
     public var reconcile: Milliseconds
     /// How long a route may be unreadable before people are paged.
     public var pageUnreadAfter: Milliseconds
+    /// The effect of a trip of a candidate that has traffic which no rollout gave it.
+    public var unmanaged = Unmanaged.rollback
     /// The validation of a rollback.
     public var validation: Validation
     /// Receivers that are notified of every rollback.

@@ -161,11 +161,14 @@ public struct RollbackRule: Equatable, Sendable {
 
     /// Resets streaks and trips because a new rollout begins, with a new candidate.
     public mutating func rearmed() {
-        for labels in tracks.keys {
-            tracks[labels]?.state = .armed
-            tracks[labels]?.streak = 0
-            tracks[labels]?.samples = []
-        }
+        for labels in tracks.keys { rearmed(labels) }
+    }
+
+    /// Resets the streak and the trip of one element, if there is one.
+    mutating func rearmed(_ labels: Labels) {
+        tracks[labels]?.state = .armed
+        tracks[labels]?.streak = 0
+        tracks[labels]?.samples = []
     }
 
     /// Lets active trips count again with the next violation, because they may not have been acted on.

@@ -39,6 +39,23 @@ struct KubernetesDivision {
         }
     }
 
+    /// Whether the controllers of an HTTPRoute say that they have programmed this very generation of `object`. Other
+    /// objects have no such status.
+    func grade(of object: JSON) -> ReadingGrade {
+        guard case .httpRoute = route.object, let generation = object["metadata"]?["generation"]?.integer else {
+            return .stored
+        }
+        let parents = object["status"]?["parents"]?.elements ?? []
+        let isProgrammed = parents.allSatisfy { parent in
+            let conditions = parent["conditions"]?.elements ?? []
+            return conditions.contains { condition in
+                condition["type"]?.text == "Accepted" && condition["status"]?.text == "True"
+                    && condition["observedGeneration"]?.integer == generation
+            }
+        }
+        return isProgrammed && !parents.isEmpty ? .effective : .stored
+    }
+
     /// The JSON patch that sets `split`, if `object` is still at `version`. Weights of 0 are written too.
     ///
     /// - Parameter epoch: stored in an annotation if several processes share a lease.

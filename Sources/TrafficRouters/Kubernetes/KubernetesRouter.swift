@@ -18,9 +18,11 @@ struct KubernetesRouter: TrafficRouter {
     private static let attempts = 5
 
     func read() throws(RouterError) -> Inspection {
-        let split = try KubernetesDivision(route).split(of: get(by: deadline))
+        let (object, division) = (try get(by: deadline), KubernetesDivision(route))
+        let split = try division.split(of: object)
         return Inspection(
-            split: split, stable: .unknown("not reported by Kubernetes"), isCandidateIsolated: split == .allStable)
+            split: split, stable: .unknown("not reported by Kubernetes"), isCandidateIsolated: split == .allStable,
+            grade: division.grade(of: object))
     }
 
     func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {

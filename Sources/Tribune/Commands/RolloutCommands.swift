@@ -20,6 +20,8 @@ enum RolloutCommands {
             ("abort", "End the rollout and roll back all candidates."),
             ("rollback", "Return to the stable version, even after promotion."),
             ("abandon-route", "Stop the attempts to take traffic back along a route that cannot be reached."),
+            ("adopt", "Take traffic that no rollout gave as that of a rollout, which is paused."),
+            ("observe", "Read, record and page for a time, and write nothing to routers."),
             ("acknowledge", "Let promotion go on after a record was lost and the traffic was checked."),
         ].map(order)
 
@@ -52,6 +54,8 @@ enum RolloutCommands {
                 .value("service", "NAME", "The service of the route."),
                 .value("route", "NUMBER", "The route, counted from 1 as in `rollout status`.", default: "1"),
             ]
+        case "observe":
+            [.value("for", "DURATION", "How long, such as 1h; 0 ends it.", default: "1h")]
         case "promote":
             [.flag("without-data", "Pass the present stage although data are missing. Needs a reason.")]
         case _: []
@@ -126,6 +130,9 @@ enum RolloutCommands {
         {
             Console.print("  No candidate gets more traffic: \(obstacle)")
         }
+        if let until = details["observing_until"]?.text {
+            Console.print("  Only observing until \(until): nothing is written to routers")
+        }
         if let until = details["cooldown_until"]?.text { Console.print("  Cooldown until \(until)") }
         for line in details["todo"]?.elements ?? [] { Console.print("  To do: \(line.text ?? "")") }
     }
@@ -138,6 +145,7 @@ enum RolloutCommands {
         line += service["frozen"]?.text ?? service["progress"]?.text ?? ""
         if let stage = service["stage"]?.integer { line += ", stage \(stage) of \(service["stages"]?.integer ?? 0)" }
         if let end = service["bake_ends"]?.text { line += " until \(end)" }
+        if let since = service["unmanaged_since"]?.text { line += ", not given by a rollout, seen since \(since)" }
         if let lack = service["lack"]?.text { line += ", waits: \(lack)" }
         return line
     }
@@ -147,7 +155,8 @@ enum RolloutCommands {
         guard let split = service["observed"], let stable = split["stable"]?.integer,
             let candidate = split["candidate"]?.integer
         else { return "live unknown" }
-        return "live \(stable)/\(candidate)"
+        let isStored = service["routes"]?.elements?.contains { $0["grade"]?.text == "stored" } ?? false
+        return "\(isStored ? "stored (effect unknown)" : "live") \(stable)/\(candidate)"
     }
 
     /// A line for each route that cannot be read, or that shows another split than desired.

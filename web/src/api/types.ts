@@ -18,6 +18,7 @@ export interface RouteReading {
   name: string;
   up: boolean | null;
   observed: Split | null;
+  grade: 'stored' | 'effective' | null;
   read_at: string | null;
   unreadable_since: string | null;
   fault: string | null;
@@ -37,6 +38,7 @@ export interface ServiceRollout {
   bake_ends: string | null;
   gates: Gate[];
   lack: string | null;
+  unmanaged_since: string | null;
   depends: string[];
   preflight: string[];
 }
@@ -106,6 +108,7 @@ export interface Rollout {
     todo: string[];
     rules: RuleStanding[];
     cooldown_until: string | null;
+  observing_until: string | null;
     rollback: Rollback | null;
   };
 }

@@ -1,7 +1,7 @@
 import type { Rollout, ServiceRollout } from '../api/types';
 import { duration } from './time';
 
-export type Verb = 'start' | 'pause' | 'resume' | 'promote' | 'abort' | 'rollback' | 'abandon-route';
+export type Verb = 'start' | 'pause' | 'resume' | 'promote' | 'abort' | 'rollback' | 'abandon-route' | 'adopt';
 
 /** An order that is possible now, and what it will do. */
 export interface Order {
@@ -63,7 +63,10 @@ export function orders(rollout: Rollout, now: number): Order[] {
   const isBaking = rollout.details.services.some((one) => one.progress === 'baking');
   switch (rollout.state) {
     case 'idle':
-      return [start];
+      // A start is refused while somebody else has given a candidate traffic.
+      return rollout.details.services.some((one) => one.unmanaged_since !== null)
+        ? [adoptOrder(carrying), back]
+        : [start];
     // A start is refused while a candidate has traffic, and during a cooldown.
     case 'rolled_back':
       if (carrying.length > 0) return [abortOrder(carrying), back];
@@ -103,6 +106,16 @@ export function orders(rollout: Rollout, now: number): Order[] {
   }
 }
 
+function adoptOrder(carrying: ServiceRollout[]): Order {
+  return {
+    verb: 'adopt',
+    title: 'Adopt',
+    isDangerous: false,
+    needsReason: true,
+    consequence: `The present traffic of ${list(carrying.map((one) => one.name))} becomes that of a rollout, which is paused.`,
+  };
+}
+
 function abortOrder(carrying: ServiceRollout[]): Order {
   return {
     verb: 'abort',
@@ -140,8 +153,10 @@ export function standing(rollout: Rollout, now: number): string[] {
   const lines: string[] = [];
   const { details } = rollout;
   if (details.obstacle) lines.push(details.obstacle);
+  if (details.observing_until) lines.push(`nothing is written to routers until ${details.observing_until}`);
   for (const service of details.services) {
     if (service.frozen) lines.push(`${service.name}: ${service.frozen}`);
+    if (service.unmanaged_since) lines.push(`${service.name} has traffic that no rollout gave it`);
     if (service.lack) lines.push(`${service.name} ${service.lack}`);
     if (service.bake_ends && Date.parse(service.bake_ends) > now) {
       lines.push(`${service.name} bakes for another ${duration((Date.parse(service.bake_ends) - now) / 1000)}`);
