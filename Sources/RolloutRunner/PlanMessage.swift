@@ -34,6 +34,7 @@ enum PlanMessage: Sendable {
     case measured(RollbackMeasurement)
     case replied(UInt64, OperationResult)
     case gatesAnswered(UInt64, [GateAnswer])
+    case hookAnswered(UInt64, HookAnswer)
     case command(RolloutCommand, Reply<CommandOutcome>)
     case plan(RolloutPlan, Reply<String?>)
     case rules([RuleWatch])

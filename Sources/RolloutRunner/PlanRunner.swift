@@ -52,6 +52,7 @@ final class PlanRunner: Sendable {
     /// Workers of a former structure that may still wait for their routers.
     private let retired = Mutex<[RouteWorker]>([])
     private let gates: GateWorker
+    private let hooks: HookWorkers
     private let writer: JournalWriter
     private let client: RouterClient
     private let output: Mailbox<RollbackRunner.Output>
@@ -105,6 +106,7 @@ final class PlanRunner: Sendable {
                     controller, at: Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor))))
         workers = Mutex([:])
         gates = GateWorker(evaluate: settings.evaluate, client: settings.client.http, mailbox: mailbox)
+        hooks = HookWorkers(client: settings.client.http, mailbox: mailbox)
         start = Mutex(
             Core(
                 machine: PlanMachine(
@@ -134,6 +136,7 @@ final class PlanRunner: Sendable {
         thread.withLock { $0.take() }?.join()
         for worker in workers.withLock({ Array($0.values) }) + retired.withLock({ $0 }) { worker.stop() }
         gates.stop()
+        hooks.stop()
         writer.stop()
     }
 
@@ -176,6 +179,7 @@ final class PlanRunner: Sendable {
                     measurement, cause: cause > 0 ? Instant(nanoseconds: cause + anchor) : nil, at: now), &core)
         case .replied(let operation, let result): step(&core) { $0.replied(operation, result, at: $1) }
         case .gatesAnswered(let question, let answers): step(&core) { $0.gatesAnswered(question, answers, at: $1) }
+        case .hookAnswered(let call, let answer): step(&core) { $0.hookAnswered(call, answer, at: $1) }
         case .command(let command, let answer):
             var outcome = CommandOutcome.accepted
             step(&core) { controller, now in
@@ -236,6 +240,7 @@ final class PlanRunner: Sendable {
             workers.withLock { $0[operation.target] }?.mailbox.send(.operate(operation))
             afterStep?("operate \(operation.service) \(operation.kind)")
         case .ask(let question): gates.mailbox.send(question)
+        case .call(let call): hooks.send(call)
         case .record(let event): send(.event(event))
         case .raise(let incident): send(.incident(incident))
         case .notify(let notice): send(.notice(notice))

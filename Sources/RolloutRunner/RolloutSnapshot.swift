@@ -88,6 +88,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
     public var freezes: [String]
     /// Required actions, one line each.
     public var todo: [String]
+    /// The hooks that are waited for.
+    public var hooks: [RolloutController.HookView]
     /// The rollback rules of the plan.
     public var rules: [RuleView]
     /// The end of the cooldown.
@@ -158,6 +160,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
         cooldownUntil = state.cooldownUntil
         freezes = controller.freezes.sorted()
         todo = controller.todo(at: now)
+        hooks = controller.hookViews
         self.rules = rules.values.map(RuleView.init).sorted { $0.name < $1.name }
         report = state.rollback.map {
             RollbackReport(plan: controller.plan.name, epoch: controller.epoch ?? 0, rollback: $0)
@@ -213,7 +216,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
                     ]
                 }),
             "freezes": .array(freezes.map(JSON.string)), "todo": .array(todo.map(JSON.string)),
-            "rules": .array(rules.map(\.json)),
+            "hooks": .array(hooks.map(\.json)), "rules": .array(rules.map(\.json)),
             "cooldown_until": cooldownUntil.map {
                 .string(RFC3339.text(milliseconds: $0.timestamp.milliseconds))
             } ?? .null,
@@ -233,6 +236,17 @@ extension RolloutSnapshot.Route {
             "grade": view.reading.map { .string($0.grade.rawValue) } ?? .null, "read_at": time(view.readAt),
             "unreadable_since": time(view.unreadableSince),
             "fault": view.fault.map(JSON.string) ?? .null, "abandoned": .bool(isAbandoned),
+        ]
+    }
+}
+
+extension RolloutController.HookView {
+    fileprivate var json: JSON {
+        [
+            "name": .string(name), "when": .string(moment),
+            "verdict": answer.map { .string($0.verdict.rawValue) } ?? .null,
+            "detail": answer.map { .string($0.detail) } ?? .null,
+            "since": .string(RFC3339.text(milliseconds: since.timestamp.milliseconds)),
         ]
     }
 }

@@ -17,4 +17,7 @@ public struct MemoryFile: ~Copyable {
 
     /// A path with which this process and its children can open it.
     public var path: String { "/proc/\(getpid())/fd/\(descriptor)" }
+
+    /// Its size.
+    public var byteCount: Int { Int(lseek(descriptor, 0, SEEK_END)) }
 }

@@ -6,6 +6,7 @@ enum Event: Sendable {
     case effect(RouterOperation, process: Int, reply: Instant?)
     case reply(OperationResult, RouterOperation, process: Int)
     case gates(GateQuestion, process: Int)
+    case hook(HookAnswer, HookCall, process: Int)
     case restart(process: Int)
     /// The disk has finished, or refused, the write under way.
     case written(process: Int)

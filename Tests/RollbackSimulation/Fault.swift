@@ -45,6 +45,8 @@ public enum Fault: Int, Sendable, CaseIterable {
     case unmanagedTraffic
     /// A user orders that nothing is written for some time.
     case observation
+    /// A hook fails, holds, gives no verdict or does not answer.
+    case hookTrouble
 }
 
 /// One occurrence of a fault: the `number`th time that it could occur and did.

@@ -25,6 +25,7 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
     case unmanaged
     case observing
     case irreversible
+    case hooks
 
     /// The count of numbers, including 0.
     static let slots = (allCases.map(\.rawValue).max() ?? 0) + 1
@@ -55,6 +56,7 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
             case .unmanaged:
                 "traffic that no rollout gave is taken back or paged on a trip; without an order only beside stable traffic"
             case .observing: "while a person wants to observe only, nothing is written to routers"
+            case .hooks: "a candidate rises when the hooks before that have passed, and those after it are called"
             case .irreversible: "a service that cannot go back keeps its traffic"
             case .ownStart: "a rollout begins automatically if its plan says so, and once for a candidate"
             }

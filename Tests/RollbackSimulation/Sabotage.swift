@@ -69,6 +69,9 @@ public enum Sabotage: String, Sendable, CaseIterable {
     /// A restart forgets that a service cannot go back any more.
     case forgetsIrreversibility
 
+    /// The process does not know the hooks of its plan.
+    case ignoresHooks
+
     /// The invariants expected to detect it.
     public var foundBy: Set<Invariant> {
         switch self {
@@ -100,6 +103,7 @@ public enum Sabotage: String, Sendable, CaseIterable {
         case .ignoresSolitude: [.leaseHolderOnly, .ownStart]
         case .forgetsIrreversibility: [.irreversible]
         case .hidesUnmanaged: [.unmanaged]
+        case .ignoresHooks: [.hooks]
         case .forgetsObservation: [.observing]
         case .repeatsNotices, .raisesAgain: [.toldOnce]
         }

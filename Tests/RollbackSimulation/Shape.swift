@@ -73,6 +73,18 @@ public struct Shape: Sendable {
         if random.chance(0.08) { isSwitchedByOthers(&random) }
         if random.chance(0.15) { disturbances.append(.observation) }
         if random.chance(0.12) { cannotGoBack(&random) }
+        if random.chance(0.25) { hasHooks(&random) }
+    }
+
+    /// A plan with hooks at some of the moments.
+    private mutating func hasHooks(_ random: inout SplitMix) {
+        plan.hooks = RolloutHook.Moment.allCases.filter { _ in random.chance(0.6) }.map { moment in
+            RolloutHook(
+                name: moment.rawValue, moment: moment, kind: .command(["true"]),
+                services: moment.isOfService && random.chance(0.5) ? [plan.services[0].name] : [],
+                timeout: .seconds(random.pick(1...8)))
+        }
+        rates.append((.hookTrouble, random.pick([0.2, 0.5])))
     }
 
     /// A plan of which some services cannot go back after their first stage.

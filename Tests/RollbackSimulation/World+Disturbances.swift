@@ -52,7 +52,7 @@ extension World {
         case .observation: command(.observe(for: .seconds(dice.pick(0...15))))
         case .newVersion: versionChanged(to: dice.chance(0.2) ? nil : Double(dice.pick(1...4)))
         case .crash, .writeError, .hungJournal, .damagedJournal, .lostReply, .refusal, .duplicateReply, .slowRouter,
-            .closedGate:
+            .closedGate, .hookTrouble:
             break
         }
     }
@@ -224,6 +224,7 @@ extension World {
 
     private var isBusy: Bool {
         if controller?.state.observingUntil != nil { return true }
+        if controller?.state.hooks.values.contains(false) == true { return true }
         return switch controller?.state.phase {
         case .promoting: controller?.state.loss == nil
         case .rollingBack, nil: true

@@ -148,8 +148,13 @@ extension World {
         case .baking:
             checkRead(name, service.split)
             setElement(name) { ($0.verifiedAt, $0.isExcused) = (at, false) }
-        case .promoted: passed(name, before)
-        case .shifting: if !service.isRestoring { passed(name, before) }
+        case .promoted:
+            passed(name, before)
+            checkHooks(name, before, nil, old)
+        case .shifting(let stage) where !service.isRestoring:
+            passed(name, before)
+            checkHooks(name, before, stage, old)
+        case .shifting: break
         case .waiting: break
         }
     }
@@ -369,6 +374,7 @@ extension World {
         let obstacle = controller.obstacle(at: clock) ?? "no obstacle"
         let mayEnd = state.phase != .promoting || state.loss != nil
         check(.recovery, mayEnd, "a promotion never ended: \(obstacle)")
+        check(.hooks, !state.hooks.values.contains(false), "hooks after a promotion or a rollback were not called")
         if state.phase == .idle { return }
         for (route, router) in routers where !router.isDead {
             guard let service = state.services[route.service] else { continue }

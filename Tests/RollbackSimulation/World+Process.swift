@@ -137,6 +137,7 @@ extension World {
             if sabotage == .reportsStoredEarly { schedule(.reportedStored(record.number, process: process), after: 0) }
         case .operate(let operation): if sabotage != .waitsForJournal || disk.busy == nil { send(operation) }
         case .ask(let question): schedule(.gates(question, process: process), after: 50)
+        case .call(let call): called(call)
         case .record(let event):
             if sabotage != .dropsEvidence { recorded(event) }
         case .raise(let incident):
@@ -329,6 +330,7 @@ extension World {
         let epoch = epoch
         note("restart, epoch \(epoch)")
         var plan = plan
+        if sabotage == .ignoresHooks { plan.hooks = [] }
         if sabotage == .ignoresDependencies { for index in plan.services.indices { plan.services[index].depends = [] } }
         machine = PlanMachine(
             RolloutController(

@@ -148,6 +148,8 @@ public struct World: Sendable {
     var hasAdopted = false
     /// Elements that the rule counts from zero again.
     var rearmedElements: Set<Labels> = []
+    /// The keys of calls of hooks that were answered with a pass.
+    var passedHooks: Set<String> = []
     /// Reports of finished rollbacks.
     public var reports: [RollbackReport] = []
     /// Incidents raised.
@@ -229,6 +231,7 @@ public struct World: Sendable {
         case .effect(let operation, let process, let reply): carryOut(operation, process, reply)
         case .reply(let result, let operation, let process): replied(result, operation, process)
         case .gates(let question, let process): gatesAsked(question, process)
+        case .hook(let answer, let call, let process): hookAnswers(answer, call, process)
         case .restart(let process):
             if process == self.process, machine == nil { restart() }
         case .written(let process): if process == self.process, machine != nil { writeEnded() }

@@ -124,7 +124,7 @@ struct ControllerBench {
             case .report(let report): reports.append(report)
             case .yieldLease: hasYielded = true
             case .competeForLease: hasYielded = false
-            case .ask, .record, .raise, .rearm, .rearmElement, .reconsider: break
+            case .ask, .call, .record, .raise, .rearm, .rearmElement, .reconsider: break
             }
         }
         guard let made, !isDiskSilent else { return }

@@ -148,8 +148,8 @@ struct LossTests {
                         next += controller.replied(operation.id, result, at: time)
                     case .journal(let record):
                         next += controller.journalled(through: record.number, in: .file, at: time)
-                    case .ask, .record, .raise, .notify, .report, .rearm, .rearmElement, .reconsider, .yieldLease,
-                        .competeForLease:
+                    case .ask, .call, .record, .raise, .notify, .report, .rearm, .rearmElement, .reconsider,
+                        .yieldLease, .competeForLease:
                         break
                     }
                 }

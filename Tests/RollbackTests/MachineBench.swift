@@ -12,6 +12,7 @@ struct MachineBench {
     private(set) var notices: [RollbackNotice] = []
     private(set) var events: [RollbackEvent] = []
     private(set) var questions: [GateQuestion] = []
+    private(set) var calls: [HookCall] = []
     private(set) var reports: [RollbackReport] = []
     private(set) var watches: [RuleWatch]
     /// The result of each rule for a service whose candidate has `percent` of the traffic since `since`.
@@ -95,6 +96,7 @@ struct MachineBench {
                 let now = now
                 actions += machine.step(at: now) { $0.replied(operation.id, result, at: now) }
             case .ask(let question): questions.append(question)
+            case .call(let call): calls.append(call)
             case .notify(let notice): notices.append(notice)
             case .record(let event): events.append(event)
             case .report(let report): reports.append(report)

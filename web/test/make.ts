@@ -37,6 +37,7 @@ export function rollout(state: string, services: ServiceRollout[], part: Partial
       rules: [],
       cooldown_until: null,
       observing_until: null,
+      hooks: [],
       rollback: null,
       ...part,
     },

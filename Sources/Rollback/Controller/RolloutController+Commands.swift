@@ -187,6 +187,7 @@ extension RolloutController {
         state.cooldownUntil = nil
         state.doubts = []
         state.isUnordered = false
+        (state.hooks, hooks) = ([:], [:])
         for service in plan.services {
             var fresh = ServiceRollout()
             fresh.revision = state.services[service.name]?.revision ?? 0

@@ -56,6 +56,8 @@ extension RolloutController {
         state.generation = old.state.generation
         state.cooldownUntil = old.state.cooldownUntil
         state.observingUntil = old.state.observingUntil
+        // Those that a promotion or a rollback still owes.
+        (state.hooks, hooks) = (old.state.hooks, old.hooks)
         toldTrips = old.toldTrips
         (state.loss, structureChange) = (old.state.loss, old.structureChange)
         (freezes, isAlone, journal) = (old.freezes, old.isAlone, old.journal)

@@ -45,14 +45,15 @@ extension RolloutController {
                 return "the candidate of \(left.joined(separator: ", ")) keeps its traffic: abort or rollback ends that"
             }
             return obstacle(at: now)
-        case .idle, .promoting, .promoted, .retired, .rollingBack: return obstacle(at: now)
+        case .promoting: return obstacle(at: now) ?? waitedHook
+        case .idle, .promoted, .retired, .rollingBack: return obstacle(at: now)
         }
     }
 
     /// Performs the next step of the promotion.
     mutating func advancePromotion(at now: Instant) {
         if let until = state.cooldownUntil, now < until { wake(at: until) }
-        guard obstacle(at: now) == nil else { return }
+        guard obstacle(at: now) == nil, passHooksBeforeRollout(at: now) else { return }
         for level in plan.levels {
             if level.allSatisfy({ isSettled($0) }) {
                 let promoted = level.filter { state.services[$0]?.progress == .promoted }.count
@@ -76,6 +77,7 @@ extension RolloutController {
             return
         }
         state.phase = .promoted(at: now)
+        oweHooks(.afterPromotion)
         record(.deployment, ["step": "promoted"], at: now)
         journal("promoted", at: now)
     }
@@ -98,11 +100,14 @@ extension RolloutController {
             !state.doubts.contains(service) || current.progress.isShifting
         else { return }
         switch current.progress {
-        case .waiting: beginStage(0, of: definition, at: now)
+        case .waiting: if passHooks(before: 0, of: service, at: now) { beginStage(0, of: definition, at: now) }
         case .shifting(let stage): advanceShift(of: service, stage, to: current.split, at: now)
         case .baking(let stage, let since):
             let end = since + definition.bake
             guard now >= end || current.isApproved else { return wake(at: end) }
+            guard passHooks(after: stage, of: service, at: now) else { return }
+            let isLast = stage + 1 >= definition.stages.count
+            guard isLast || passHooks(before: stage + 1, of: service, at: now) else { return }
             passGates(definition, stage, since: end, at: now)
         case .promoted, .rollingBack, .rolledBack: break
         }
@@ -110,6 +115,7 @@ extension RolloutController {
 
     private mutating func beginStage(_ stage: Int, of service: RolloutPlan.Service, at now: Instant) {
         work[service.name]?.begin()
+        forgetHooks(of: service.name)
         gateAnswers[service.name] = nil
         state.services[service.name]?.progress = .shifting(stage: stage)
         state.services[service.name]?.split = service.stages[stage]
@@ -308,7 +314,7 @@ extension RolloutController {
     }
 
     /// Rolls back a service that could not be promoted.
-    private mutating func fail(_ service: String, _ reason: String, at now: Instant) {
+    mutating func fail(_ service: String, _ reason: String, at now: Instant) {
         if let irreversible = irreversibleText([service]) {
             stop("\(service) could not be promoted: \(reason); \(irreversible)", at: now)
         } else {

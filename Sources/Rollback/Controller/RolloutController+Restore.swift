@@ -60,6 +60,7 @@ extension RolloutController {
         state.services[service]?.split = split
         state.services[service]?.revision &+= 1
         state.services[service]?.withdrawApproval()
+        forgetHooks(of: service)
         recordStage("restoring", service, stage, "", at: now)
     }
 

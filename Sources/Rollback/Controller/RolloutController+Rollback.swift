@@ -112,6 +112,7 @@ extension RolloutController {
             state.services[service]?.split = .allStable
             state.services[service]?.revision &+= 1
             state.services[service]?.withdrawApproval()
+            forgetHooks(of: service)
             state.services[service]?.isRestoring = false
             state.services[service]?.abandoned = []
             state.services[service]?.isOrderBroken = false
@@ -327,6 +328,7 @@ extension RolloutController {
         whole?.add("reported", nil, detail, at: now)
         recordStep("reported", nil, detail, more: [.init("record", whole?.json ?? .null)], at: now)
         if let finished = state.rollback {
+            oweHooks(.afterRollback, rollback: finished.id)
             outbox.append(.report(RollbackReport(plan: plan.name, epoch: epoch ?? 0, rollback: finished)))
         }
         journal("reported", at: now)

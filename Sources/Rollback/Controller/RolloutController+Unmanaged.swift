@@ -183,6 +183,7 @@ extension RolloutController {
         state.phase = .paused(reason: "traffic that no rollout gave: \(reason)")
         state.lastPromotedAt = nil
         state.isUnordered = false
+        (state.hooks, hooks) = ([:], [:])
         state.doubts = []
         for service in plan.services.map(\.name) {
             var fresh = ServiceRollout()

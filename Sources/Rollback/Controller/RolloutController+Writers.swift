@@ -25,6 +25,7 @@ extension RolloutController {
         state.services[service]?.isApproved = false
         state.services[service]?.isWithoutData = false
         state.doubts.remove(service)
+        forgetHooks(of: service)
         let reason = text("somebody else lowered \(service) from \(wanted) to \(live)", of: route)
         switch state.phase {
         case .promoting, .promoted: state.phase = .paused(reason: "\(reason): resume or abort")

@@ -22,6 +22,8 @@ public struct RolloutController: Equatable, Sendable {
         case operate(RouterOperation)
         /// Evaluate the gates of a service; the result is passed to ``gatesAnswered(_:_:at:)``.
         case ask(GateQuestion)
+        /// Call a hook; the answer is passed to ``hookAnswered(_:_:at:)``.
+        case call(HookCall)
         /// Write to the history.
         case record(RollbackEvent)
         /// Raise or update an incident.
@@ -120,6 +122,10 @@ public struct RolloutController: Equatable, Sendable {
     /// The answers of the gates in the present stage, by service.
     var gateAnswers: [String: [GateAnswer]] = [:]
     var validating = Validating()
+    /// The hooks that are waited for, by their keys.
+    var hooks: [String: HookWork] = [:]
+    /// The keys of the pages about hooks that have paused the rollout.
+    var failedHooks: [String] = []
     /// Traffic of candidates that no rollout gave them, by service. Seen anew by each process.
     package internal(set) var unmanaged: [String: UnmanagedTraffic] = [:]
     /// The keys of the pages about trips that led to no shift, by incident.
@@ -215,6 +221,7 @@ public struct RolloutController: Equatable, Sendable {
         for name in work.keys { work[name]?.forget() }
         versionQuestion = nil
         validating = Validating()
+        (hooks, failedHooks) = ([:], [])
         unmanaged = [:]
         toldTrips = [:]
         toldFreeze = nil
@@ -285,6 +292,7 @@ public struct RolloutController: Equatable, Sendable {
             wakeAt = nil
             advance(at: now)
         } while hasChanged
+        tendHooks(at: now)
         tellOfFreeze(at: now)
         notifyOfLack(at: now)
         notifyOfUnread(at: now)
@@ -321,6 +329,7 @@ public struct RolloutController: Equatable, Sendable {
         case .rollingBack: advanceRollback(at: now)
         case .paused, .retired, .rolledBack: break
         }
+        advanceOwedHooks(at: now)
         if !hasChanged { advanceStart(at: now) }
         if !hasChanged { reconcile(at: now) }
     }

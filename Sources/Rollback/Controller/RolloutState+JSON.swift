@@ -12,6 +12,7 @@ extension RolloutState {
             "last_promoted_at": lastPromotedAt.json, "cooldown_until": cooldownUntil.json,
             "rollback": rollback?.json ?? .null, "doubts": .array(doubts.sorted().map(JSON.string)),
             "observing_until": observingUntil.json, "unordered": .bool(isUnordered),
+            "hooks": .object(hooks.sorted { $0.key < $1.key }.map { .init($0.key, .bool($0.value)) }),
             "loss": loss.map(JSON.string) ?? .null, "structure": structure?.json ?? .null,
         ]
     }
@@ -32,6 +33,7 @@ extension RolloutState {
         cooldownUntil = Instant?(json["cooldown_until"])
         // Journals of earlier versions do not have these.
         loss = json["loss"]?.text
+        for member in json["hooks"]?.members ?? [] { hooks[member.name] = member.value.bool }
         isUnordered = json["unordered"]?.bool ?? false
         observingUntil = Instant?(json["observing_until"])
         structure = json["structure"].flatMap(RecordedStructure.init)

@@ -35,6 +35,9 @@ public struct RolloutState: Equatable, Sendable {
     /// Services taken over from another node whose live weights have not been compared with the record yet.
     public var doubts: Set<String> = []
 
+    /// The hooks of this rollout by moment and name: whether they have passed, or, after a promotion or a rollback,
+    /// whether they need not be called any more.
+    public var hooks: [String: Bool] = [:]
     /// The loss of an earlier record; `nil` after a person has acknowledged it.
     public var loss: String?
     /// Whether a trip made traffic that no rollout gave that of this rollout, and nobody has given an order since.

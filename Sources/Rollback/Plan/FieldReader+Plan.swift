@@ -67,6 +67,19 @@ extension FieldReader {
         return text
     }
 
+    /// Header fields of requests.
+    mutating func headers(_ name: String) throws(YAMLError) -> [WebhookRoute.Header] {
+        var headers: [WebhookRoute.Header] = []
+        for header in try textMapping(name) {
+            let isToken = !header.name.isEmpty && header.name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x3a }
+            guard isToken, !header.value.utf8.contains(where: { $0 < 0x20 }) else {
+                throw fault("not a header: \"\(header.name)\"", at: header.node, field: name)
+            }
+            headers.append(WebhookRoute.Header(name: header.name, value: header.value))
+        }
+        return headers
+    }
+
     /// A program with its arguments.
     mutating func command(_ name: String) throws(YAMLError) -> [String]? {
         guard let node = optional(name) else { return nil }

@@ -44,6 +44,8 @@ extension RolloutPlan {
         var read: [Service] = []
         let nodes = try fields.list("services")
         let wanted = try fields.textList("order")
+        let readHooks = try RolloutHook.read(&fields)
+        hooks = readHooks.map(\.hook)
         // A misspelled field is reported itself, not the field that is missing because of it.
         try fields.finish()
         for (index, node) in nodes.enumerated() {
@@ -61,6 +63,11 @@ extension RolloutPlan {
             for name in service.depends where !read.contains(where: { $0.name == name }) {
                 throw fields.fault(
                     "there is no service \"\(name)\"", at: nodes[index], field: "services[\(index)].depends")
+            }
+        }
+        for (hook, node) in readHooks {
+            for name in hook.services where !read.contains(where: { $0.name == name }) {
+                throw fields.fault("there is no service \"\(name)\"", at: node["services"], field: "hooks")
             }
         }
         let graph = read.map { Node(name: $0.name, depends: $0.depends, priority: $0.priority) }

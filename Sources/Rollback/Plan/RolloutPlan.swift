@@ -110,6 +110,8 @@ public struct RolloutPlan: Equatable, Sendable {
     public var pageUnreadAfter: Milliseconds
     /// The effect of a trip of a candidate that has traffic which no rollout gave it.
     public var unmanaged = Unmanaged.rollback
+    /// Checks outside of Tribune.
+    public var hooks: [RolloutHook] = []
     /// The validation of a rollback.
     public var validation: Validation
     /// Receivers that are notified of every rollback.

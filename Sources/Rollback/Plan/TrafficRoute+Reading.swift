@@ -119,14 +119,7 @@ extension WebhookRoute {
         }
         self.url = url
         self.read = read
-        headers = []
-        for header in try fields.textMapping("headers") {
-            let isToken = !header.name.isEmpty && header.name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x3a }
-            guard isToken, !header.value.utf8.contains(where: { $0 < 0x20 }) else {
-                throw fields.fault("not a header: \"\(header.name)\"", at: header.node, field: "headers")
-            }
-            headers.append(Header(name: header.name, value: header.value))
-        }
+        headers = try fields.headers("headers")
         try fields.finish()
     }
 }

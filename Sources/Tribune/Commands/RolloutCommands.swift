@@ -113,6 +113,12 @@ enum RolloutCommands {
                         + (gate["detail"]?.text ?? ""))
             }
         }
+        for hook in details["hooks"]?.elements ?? [] {
+            let answer = hook["verdict"]?.text.map { "\($0), \(hook["detail"]?.text ?? "")" } ?? "no answer yet"
+            Console.print(
+                "  hook \(hook["name"]?.text ?? "") \(hook["when"]?.text ?? ""): \(answer), waited for since "
+                    + (hook["since"]?.text ?? ""))
+        }
         for rule in details["rules"]?.elements ?? [] {
             for element in rule["elements"]?.elements ?? [] {
                 let labels = element["labels"]?.text.map { $0 == "{}" ? "" : $0 } ?? ""

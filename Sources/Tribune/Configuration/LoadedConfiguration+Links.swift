@@ -51,6 +51,9 @@ extension RolloutPlan {
         func check(_ field: String, _ url: String?) {
             if let url, OutgoingPolicy.isPlain(url) { links.append((field, url)) }
         }
+        for hook in hooks {
+            if case .http(let url, _) = hook.kind { check("hooks.\(hook.name).http", url) }
+        }
         for service in services {
             for gate in service.gates {
                 if case .http(let url) = gate.kind { check("services.\(service.name).gates.http", url) }

@@ -106,9 +106,10 @@ export interface Rollout {
     services: ServiceRollout[];
     freezes: string[];
     todo: string[];
+    hooks: { name: string; when: string; verdict: string | null; detail: string | null; since: string }[];
     rules: RuleStanding[];
     cooldown_until: string | null;
-  observing_until: string | null;
+    observing_until: string | null;
     rollback: Rollback | null;
   };
 }

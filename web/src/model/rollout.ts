@@ -154,6 +154,12 @@ export function standing(rollout: Rollout, now: number): string[] {
   const { details } = rollout;
   if (details.obstacle) lines.push(details.obstacle);
   if (details.observing_until) lines.push(`nothing is written to routers until ${details.observing_until}`);
+  for (const hook of details.hooks) {
+    // While it promotes, the obstacle names the first one.
+    const answer = hook.verdict === null ? 'no answer yet' : `${hook.verdict}, ${hook.detail}`;
+    const line = `waits for the hook ${hook.name} ${hook.when}: ${answer}`;
+    if (line !== details.obstacle) lines.push(line);
+  }
   for (const service of details.services) {
     if (service.frozen) lines.push(`${service.name}: ${service.frozen}`);
     if (service.unmanaged_since) lines.push(`${service.name} has traffic that no rollout gave it`);
