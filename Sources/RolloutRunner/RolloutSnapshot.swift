@@ -31,6 +31,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
         public var lack: String?
         /// Since when its candidate has been read with traffic that no rollout gave it; `nil` if it has none.
         public var unmanagedSince: Instant?
+        /// Whether it is no part of the rollout.
+        public var isLeftOut: Bool
         /// The services on which it depends.
         public var depends: [String]
         /// Checks to make before the rollout.
@@ -154,7 +156,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
                 stage: current.progress.stage.map { $0 + 1 }, stages: service.stages.count,
                 bakeEnds: controller.bakeEnd(of: service.name), gates: controller.gates(of: service.name),
                 lack: controller.lack(of: service.name, at: now)?.description,
-                unmanagedSince: controller.unmanagedSince(service.name),
+                unmanagedSince: controller.unmanagedSince(service.name), isLeftOut: current.isLeftOut,
                 depends: service.depends, preflight: service.preflight)
         }
         cooldownUntil = state.cooldownUntil
@@ -211,7 +213,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
                         "unmanaged_since": service.unmanagedSince.map {
                             .string(RFC3339.text(milliseconds: $0.timestamp.milliseconds))
                         } ?? .null,
-                        "depends": .array(service.depends.map(JSON.string)),
+                        "left_out": .bool(service.isLeftOut), "depends": .array(service.depends.map(JSON.string)),
                         "preflight": .array(service.preflight.map(JSON.string)),
                     ]
                 }),

@@ -18,12 +18,12 @@ enum RolloutOrderVerb: String, CaseIterable {
     /// The order to the engine.
     ///
     /// - Parameters:
-    ///   - services: those to roll back, none for all, or the one whose route is given up.
+    ///   - services: those to start or roll back, none for all, or the one whose route is given up.
     ///   - route: the number of the route, from 1.
     ///   - span: how long to observe.
     func command(services: [String], route: Int = 1, for span: Milliseconds = .zero) -> RolloutCommand.Verb {
         switch self {
-        case .start: .start
+        case .start: services.isEmpty ? .start : .startOnly(services: services)
         case .pause: .pause
         case .resume: .resume
         case .promote: .promote
@@ -108,8 +108,8 @@ extension TribuneAPI {
             throw APIError(.notFound, "unknown order; expected one of \(verbs.joined(separator: ", "))")
         }
         let services = call.all("service")
-        guard services.isEmpty || verb == .rollback || verb == .abandonRoute else {
-            throw APIError.invalid("service", "only a rollback can be limited to services")
+        guard services.isEmpty || [.start, .rollback, .abandonRoute].contains(verb) else {
+            throw APIError.invalid("service", "only a start and a rollback can be limited to services")
         }
         var route = 1
         if verb == .abandonRoute {
@@ -130,9 +130,13 @@ extension TribuneAPI {
         guard !isWithoutData || verb == .promote else {
             throw APIError.invalid("without_data", "only a promotion can do without data")
         }
+        let isFull = call["full"] == "true"
+        guard !isFull || verb == .promote && !isWithoutData else {
+            throw APIError.invalid("full", "only a promotion can be full, and then it needs no data")
+        }
+        let plain = verb.command(services: services, route: route, for: span)
         let command = RolloutCommand(
-            isWithoutData ? .promoteWithoutData : verb.command(services: services, route: route, for: span),
-            by: call.actor,
+            isFull ? .promoteFully : isWithoutData ? .promoteWithoutData : plain, by: call.actor,
             reason: call["reason"], identity: call.principal.personalName)
         switch sources.command(command, plan) {
         case .accepted:

@@ -45,12 +45,17 @@ public struct TribuneAPI: Sendable {
                     .optional("reason", .string, "Why, for the ledger."),
                     .optional("actor", .string, "Who gives the order; the client's address unless given."),
                     .repeated(
-                        "service", .string, "Only these services, for `rollback`; the service, for `abandon-route`."),
+                        "service", .string,
+                        "Only these services, for `start` and `rollback`; the service, for `abandon-route`."),
                     .optional("route", .integer, "The number of the route, from 1, for `abandon-route`."),
                     .optional("for", .string, "How long `observe` lasts: `1h`; `0` ends it."),
                     .optional(
                         "without_data", .choice(["true"]),
                         "For `promote`: pass the present stage although data are missing. Needs a reason."),
+                    .optional(
+                        "full", .choice(["true"]),
+                        "For `promote`: give every candidate all traffic, without further stages, bakes, gates and hooks. Needs a reason."
+                    ),
                 ], commandRollout),
             .response(
                 [.get], "/api/v1/events/stream",

@@ -90,7 +90,9 @@ extension World {
             }
             return
         }
-        switch dice.pick(0...12) {
+        switch dice.pick(0...14) {
+        case 14: command(.promoteFully)
+        case 13: command(.startOnly(services: [name]))
         case 12: command(.acknowledge)
         case 11: command(.abandonRoute(route))
         case 0...3: command(.start)

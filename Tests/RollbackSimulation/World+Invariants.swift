@@ -38,7 +38,7 @@ extension World {
             check(
                 .noRiseWhileTripped, memory.cooldownUntil <= clock,
                 "a rollout begins before the cooldown of its rule is over")
-            if commanded != .start, !isAdopted {
+            if !isStartOrdered, !isAdopted {
                 hasBegun = true
                 checkOwnStart(new, old)
             }
@@ -50,7 +50,7 @@ extension World {
         memory.begunFor = new.version
         for (name, service) in new.services {
             let before = old.services[name] ?? ServiceRollout()
-            if service.isWithoutData { setElement(name) { $0.isExcused = true } }
+            if service.isWithoutData || new.isFull { setElement(name) { $0.isExcused = true } }
             // A notification about one obstacle is followed by one about the next.
             if before.frozen != nil, service.frozen == nil { told = told.filter { !$0.contains("/\(name)/frozen") } }
             if isRebuilt {
@@ -150,10 +150,10 @@ extension World {
             setElement(name) { ($0.verifiedAt, $0.isExcused) = (at, false) }
         case .promoted:
             passed(name, before)
-            checkHooks(name, before, nil, old)
+            if !new.isFull { checkHooks(name, before, nil, old) }
         case .shifting(let stage) where !service.isRestoring:
             passed(name, before)
-            checkHooks(name, before, stage, old)
+            if !new.isFull { checkHooks(name, before, stage, old) }
         case .shifting: break
         case .waiting: break
         }
@@ -177,6 +177,16 @@ extension World {
             check(
                 .readBack, router.seen?.split == split && router.seenAt >= router.shiftedAt,
                 "\(route) counts as \(split), last read \(router.seen?.split?.description ?? "never")")
+        }
+    }
+
+    /// Whether a user gives the order to start at this time.
+    private var isStartOrdered: Bool {
+        switch commanded {
+        case .start, .startOnly: true
+        case .pause, .resume, .promote, .promoteWithoutData, .promoteFully, .abort, .rollback, .restore, .abandonRoute,
+            .adopt, .observe, .acknowledge, nil:
+            false
         }
     }
 

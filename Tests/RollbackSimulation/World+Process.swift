@@ -79,14 +79,17 @@ extension World {
         note("command \(verb)")
         if verb == .abort, sabotage == .swallowsAbort { return aborted(.accepted, from: before) }
         var outcome: CommandOutcome?
+        // Only these need one.
+        let reason = verb == .promoteFully || verb == .promoteWithoutData ? "they know why" : ""
         commanded = verb
         step { (controller: inout RolloutController, now) in
-            let (result, actions) = controller.commanded(RolloutCommand(verb, by: "ops"), at: now)
+            let (result, actions) = controller.commanded(RolloutCommand(verb, by: "ops", reason: reason), at: now)
             outcome = result
             return actions
         }
+        let isStart: Bool = if case .startOnly = verb { true } else { verb == .start }
         commanded = nil
-        if verb == .start, batch.crashed || outcome == .accepted { rearmed() }
+        if isStart, batch.crashed || outcome == .accepted { rearmed() }
         return verb == .abort ? aborted(outcome, from: before) : outcome
     }
 

@@ -20,6 +20,23 @@ extension RolloutController {
         return .accepted
     }
 
+    /// Has every candidate get all traffic at once. What stops promotion still stops it.
+    mutating func promoteFully(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
+        guard !command.reason.isEmpty else { return .refused("a full promotion needs a reason") }
+        guard state.phase == .promoting else { return .refused("nothing is being promoted") }
+        guard !state.isFull else { return .ignored("every candidate is getting all traffic already") }
+        let personal = plan.services.first { service in
+            state.services[service.name]?.isLeftOut == false && service.approvals.contains(where: \.isPersonal)
+        }
+        if let personal {
+            return .refused("the stages of \(personal.name) need the approval of certain or several identities")
+        }
+        state.isFull = true
+        for name in work.keys { work[name]?.gatesDue = nil }
+        journal("full", at: now)
+        return .accepted
+    }
+
     private mutating func approve(
         _ service: RolloutPlan.Service, _ command: RolloutCommand, isWithoutData: Bool
     ) -> CommandOutcome {

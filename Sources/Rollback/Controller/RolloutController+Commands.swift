@@ -26,6 +26,11 @@ public struct RolloutCommand: Equatable, Sendable {
         /// Rolls back completely, unless `exactlyIn` is the present generation: then candidates that had traffic are
         /// lowered to that weight.
         case restore([String: TrafficSplit], exactlyIn: UInt64? = nil)
+        /// Begin a rollout of some services; the others keep their stable versions.
+        case startOnly(services: [String])
+        /// Give every candidate of the rollout all traffic, without further stages, bakes, gates and hooks. Needs a
+        /// reason.
+        case promoteFully
         /// End the attempts to take traffic back along a route that cannot be reached. Its service counts as rolled
         /// back without it, and the rollback as not validated.
         case abandonRoute(RouteID)
@@ -59,11 +64,12 @@ extension RolloutCommand.Verb {
     /// The name for records.
     public var name: String {
         switch self {
-        case .start: "start"
+        case .start, .startOnly: "start"
         case .pause: "pause"
         case .resume: "resume"
         case .promote: "promote"
         case .promoteWithoutData: "promote without data"
+        case .promoteFully: "promote fully"
         case .abort: "abort"
         case .rollback: "rollback"
         case .restore: "restore"
@@ -77,7 +83,7 @@ extension RolloutCommand.Verb {
     /// Whether it may give a candidate more traffic, so that it needs the journal.
     public var isForward: Bool {
         switch self {
-        case .start, .resume, .promote, .promoteWithoutData: true
+        case .start, .startOnly, .resume, .promote, .promoteWithoutData, .promoteFully: true
         case .pause, .abort, .rollback, .restore, .abandonRoute, .adopt, .observe, .acknowledge: false
         }
     }
@@ -87,8 +93,11 @@ extension RolloutCommand.Verb {
         switch self {
         case .rollback(let services): services ?? []
         case .restore(let splits, _): splits.keys.sorted()
+        case .startOnly(let services): services
         case .abandonRoute(let route): [route.service]
-        case .start, .pause, .resume, .promote, .promoteWithoutData, .abort, .adopt, .observe, .acknowledge: []
+        case .start, .pause, .resume, .promote, .promoteWithoutData, .promoteFully, .abort, .adopt, .observe,
+            .acknowledge:
+            []
         }
     }
 }
@@ -151,12 +160,14 @@ extension RolloutController {
     private mutating func run(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
         switch command.verb {
         case .start: start(at: now)
+        case .startOnly(let services): start(services, at: now)
         case .pause: pause(command, at: now)
         case .resume: resume(at: now)
         case .promote: promote(command, at: now)
         case .promoteWithoutData:
             command.reason.isEmpty
                 ? .refused("a promotion without data needs a reason") : promote(command, isWithoutData: true, at: now)
+        case .promoteFully: promoteFully(command, at: now)
         case .abort: abort(command, at: now)
         case .rollback(let services): rollback(services, command, at: now)
         case .restore(let splits, let generation): restore(splits, exactlyIn: generation, command, at: now)
@@ -167,7 +178,11 @@ extension RolloutController {
         }
     }
 
-    mutating func start(at now: Instant) -> CommandOutcome {
+    /// Begins a rollout of `services`, or of all.
+    mutating func start(_ services: [String]? = nil, at now: Instant) -> CommandOutcome {
+        if let unknown = services?.first(where: { plan.service($0) == nil }) {
+            return .refused("there is no service \"\(unknown)\"")
+        }
         switch state.phase {
         case .promoting, .paused, .rollingBack: return .refused("generation \(state.generation) is in progress")
         case .promoted, .retired:
@@ -187,10 +202,12 @@ extension RolloutController {
         state.cooldownUntil = nil
         state.doubts = []
         state.isUnordered = false
+        state.isFull = false
         (state.hooks, hooks) = ([:], [:])
         for service in plan.services {
             var fresh = ServiceRollout()
             fresh.revision = state.services[service.name]?.revision ?? 0
+            fresh.isLeftOut = services.map { !$0.contains(service.name) } ?? false
             state.services[service.name] = fresh
         }
         for name in work.keys { work[name]?.begin() }
@@ -203,7 +220,7 @@ extension RolloutController {
     private mutating func pause(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
         switch state.phase {
         case .promoting:
-            state.phase = .paused(reason: "\(command.by): \(command.reason)")
+            standStill("\(command.by): \(command.reason)")
             journal("pause", at: now)
             return .accepted
         case .paused: return .ignored("already paused")

@@ -69,7 +69,7 @@ extension RolloutController {
     mutating func distrust(at now: Instant, because reason: String) {
         switch state.phase {
         case .promoting, .paused:
-            state.phase = .paused(reason: "\(reason): resume or abort")
+            standStill("\(reason): resume or abort")
             for service in plan.services {
                 guard case .shifting(let stage)? = state.services[service.name]?.progress,
                     // This only takes traffic from a candidate.
@@ -77,10 +77,11 @@ extension RolloutController {
                     // Its shift may have been sent, and must not be taken back.
                     !isIrreversible(service.name)
                 else { continue }
-                let isFirst = stage == 0
-                state.services[service.name]?.split =
-                    isFirst ? .allStable : service.stages[min(stage, service.stages.count) - 1]
-                state.services[service.name]?.progress = isFirst ? .waiting : .baking(stage: stage - 1, since: now)
+                let before = weights(before: stage, of: service.name)
+                let passed = self.stage(of: service.name, at: before)
+                state.services[service.name]?.split = before
+                state.services[service.name]?.progress =
+                    before == .allStable ? .waiting : .baking(stage: passed, since: now)
             }
         case .idle, .rolledBack:
             // A start may not have been recorded. Its number must not be used again, and its weights are drift.
@@ -89,6 +90,12 @@ extension RolloutController {
         case .promoted, .retired, .rollingBack: break
         }
         doubtRecord()
+    }
+
+    /// The weights that `service` had before those of `stage`. The plan may have fewer stages than when the record was
+    /// written.
+    private func weights(before stage: Int, of service: String) -> TrafficSplit {
+        state.services[service]?.raisedFrom ?? plan.service(service)?.stages.prefix(stage).last ?? .allStable
     }
 
     /// Takes what is recorded as possibly incomplete: shifts to the stable version may follow that nobody recorded, but
@@ -104,9 +111,8 @@ extension RolloutController {
         guard state.doubts.contains(service), let current = state.services[service] else { return false }
         var wanted = current.split
         if case .shifting(let stage) = current.progress, !current.isRestoring {
-            // Its shift may not have been sent. The plan may have fewer stages than when the record was written.
-            let stages = plan.service(service)?.stages.prefix(stage) ?? []
-            wanted = stages.last ?? .allStable
+            // Its shift may not have been sent.
+            wanted = weights(before: stage, of: service)
         }
         guard (seen.split?.candidate ?? 0) < wanted.candidate else { return false }
         let affected = plan.rollbackOrder.filter { takesTraffic($0) && !isIrreversible($0) }

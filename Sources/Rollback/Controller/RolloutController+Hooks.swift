@@ -44,7 +44,7 @@ extension RolloutController {
     /// Whether the hooks before a rollout have passed. Once a service has begun they are no longer asked.
     mutating func passHooksBeforeRollout(at now: Instant) -> Bool {
         let isUntouched = plan.services.allSatisfy { state.services[$0.name]?.progress == .waiting }
-        guard isUntouched else { return true }
+        guard isUntouched, !state.isFull else { return true }
         return pass(Place(moment: .beforeRollout), at: now)
     }
 
@@ -184,7 +184,7 @@ extension RolloutController {
             let told = page("hook/\(key)/failed", "plan \(plan.name): promotion stands still: \(reason)")
             failedHooks.append(told)
         case .afterStage:
-            guard state.phase == .promoting, let service = place.service,
+            guard state.phase == .promoting, !state.isFull, let service = place.service,
                 case .baking(let stage, _)? = state.services[service]?.progress, stage == place.stage
             else { return }
             fail(service, reason, at: now)
@@ -233,7 +233,8 @@ extension RolloutController {
                 continue
             }
             guard work.told == nil else { continue }
-            let detail = work.answer.map { "\($0.verdict == .hold ? "hold" : "no verdict"): \($0.detail)" } ?? "no answer"
+            let detail =
+                work.answer.map { "\($0.verdict == .hold ? "hold" : "no verdict"): \($0.detail)" } ?? "no answer"
             let text = "hook \(hook.name) \(place.text): \(detail)"
             let told = page("hook/\(key)", "plan \(plan.name): waits for \(text)", severity: "warning")
             hooks[key]?.told = told
@@ -250,7 +251,7 @@ extension RolloutController {
 
     private func isAwaited(_ place: Place, _ key: String) -> Bool {
         switch place.moment {
-        case .beforeRollout: return state.phase == .promoting
+        case .beforeRollout: return state.phase == .promoting && !state.isFull
         case .afterPromotion, .afterRollback: return state.hooks[key] == false
         case .beforeStage, .afterStage:
             guard state.phase == .promoting, let service = place.service, let stage = place.stage else { return false }

@@ -24,7 +24,7 @@ extension RolloutController {
         guard state.phase != .paused(reason: reason) else { return true }
         switch state.phase {
         case .promoting, .paused, .promoted:
-            state.phase = .paused(reason: reason)
+            standStill(reason)
             stop(reason, at: now)
             let told = "irreversible \(service)"
             if toldTrips[told] == nil {

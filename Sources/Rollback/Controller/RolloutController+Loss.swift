@@ -70,7 +70,7 @@ extension RolloutController {
         switch (state.phase, current.progress) {
         case (.idle, _), (.paused(reason: Self.rebuilt), .waiting):
             guard live > 0 else { return }
-            state.phase = .paused(reason: Self.rebuilt)
+            standStill(Self.rebuilt)
             // Where another route was read without it, it was being taken back: it is removed as drift.
             let others = routes(of: service).filter { $0 != route && self[$0].isRead }
             guard others.allSatisfy({ self[$0].view.observed == seen.split }) else { break }
@@ -117,7 +117,7 @@ extension RolloutController {
         switch state.phase {
         case .idle, .retired, .rolledBack, .rollingBack: break
         case .promoting, .paused, .promoted:
-            state.phase = .paused(reason: "the plan differs from the recorded one (\(difference)): resume or abort")
+            standStill("the plan differs from the recorded one (\(difference)): resume or abort")
         }
         structureChange =
             "the plan differs from the recorded one: \(difference)"
@@ -142,7 +142,8 @@ extension RolloutController {
         case .waiting, .promoted, .rollingBack, .rolledBack: break
         case .shifting(let stage):
             // It may not have been sent; a candidate that has more loses it as drift.
-            let before = current.isRestoring ? current.split.candidate : recorded?.stages.prefix(stage).last ?? 0
+            let raised = current.raisedFrom?.candidate ?? recorded?.stages.prefix(stage).last ?? 0
+            let before = current.isRestoring ? current.split.candidate : raised
             current.isRestoring = false
             current.split = TrafficSplit(candidate: before) ?? .allStable
             current.progress = .baking(stage: 0, since: Instant(nanoseconds: 0))

@@ -56,16 +56,17 @@ extension RolloutController {
         guard obstacle(at: now) == nil, passHooksBeforeRollout(at: now) else { return }
         for level in plan.levels {
             if level.allSatisfy({ isSettled($0) }) {
-                let promoted = level.filter { state.services[$0]?.progress == .promoted }.count
-                guard Double(promoted) >= plan.successRatio * Double(level.count) else {
-                    let names = level.joined(separator: ", ")
+                let meant = level.filter { state.services[$0]?.isLeftOut == false }
+                let promoted = meant.filter { state.services[$0]?.progress == .promoted }.count
+                guard Double(promoted) >= plan.successRatio * Double(meant.count) else {
+                    let names = meant.joined(separator: ", ")
                     return stop(
-                        "only \(promoted) of \(level.count) services of the level \(names) were promoted", at: now)
+                        "only \(promoted) of \(meant.count) services of the level \(names) were promoted", at: now)
                 }
                 continue
             }
             let isUntouched = level.allSatisfy { isSettled($0) || state.services[$0]?.progress == .waiting }
-            if isUntouched, let last = state.lastPromotedAt, now < last + plan.settle {
+            if isUntouched, !state.isFull, let last = state.lastPromotedAt, now < last + plan.settle {
                 return wake(at: last + plan.settle)
             }
             let open = level.filter { !isSettled($0) }
@@ -86,9 +87,12 @@ extension RolloutController {
     private func isSettled(_ service: String) -> Bool {
         switch state.services[service]?.progress {
         case .promoted, .rolledBack, nil: true
+        case .waiting where state.services[service]?.isLeftOut == true: true
         case .waiting:
+            // Services that are no part of the rollout keep the versions that the others know.
             plan.service(service)?.depends.contains { name in
-                state.services[name]?.progress != .promoted && isSettled(name)
+                state.services[name]?.progress != .promoted && state.services[name]?.isLeftOut == false
+                    && isSettled(name)
             } ?? true
         case .shifting, .baking, .rollingBack: false
         }
@@ -100,6 +104,8 @@ extension RolloutController {
             !state.doubts.contains(service) || current.progress.isShifting
         else { return }
         switch current.progress {
+        case .waiting where state.isFull: beginStage(definition.stages.count - 1, of: definition, at: now)
+        case .baking(let stage, _) where state.isFull: endStage(stage, of: definition, at: now)
         case .waiting: if passHooks(before: 0, of: service, at: now) { beginStage(0, of: definition, at: now) }
         case .shifting(let stage): advanceShift(of: service, stage, to: current.split, at: now)
         case .baking(let stage, let since):
@@ -117,11 +123,13 @@ extension RolloutController {
         work[service.name]?.begin()
         forgetHooks(of: service.name)
         gateAnswers[service.name] = nil
+        if !takesTraffic(service.name) { state.services[service.name]?.trafficSince = now }
+        let before = state.services[service.name]?.split
+        state.services[service.name]?.raisedFrom = before
         state.services[service.name]?.progress = .shifting(stage: stage)
         state.services[service.name]?.split = service.stages[stage]
         state.services[service.name]?.revision &+= 1
         state.services[service.name]?.withdrawApproval()
-        if stage == 0 { state.services[service.name]?.trafficSince = now }
         passReversible(service.name)
         recordStage("intended", service.name, stage, "", at: now)
         journal("stage", at: now)
@@ -138,7 +146,7 @@ extension RolloutController {
             journal("service promoted", at: now)
             return
         }
-        beginStage(stage + 1, of: service, at: now)
+        beginStage(state.isFull ? service.stages.count - 1 : stage + 1, of: service, at: now)
     }
 
     /// Lets `service` pass when all its gates are open; requests the evaluation of gates outside of the machine.

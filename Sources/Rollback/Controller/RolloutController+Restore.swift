@@ -40,7 +40,7 @@ extension RolloutController {
             return .accepted
         }
         switch state.phase {
-        case .promoting, .paused, .promoted: state.phase = .paused(reason: "\(command.by): \(command.reason)")
+        case .promoting, .paused, .promoted: standStill("\(command.by): \(command.reason)")
         // Promotion must not continue automatically after the rollback.
         case .rollingBack: state.rollback?.add(cause)
         case .idle, .retired, .rolledBack: break

@@ -73,9 +73,15 @@ extension RolloutController {
         return back.isEmpty ? text : "roll back \(back.joined(separator: ", ")); \(text)"
     }
 
+    /// Pauses the rollout. A person who wants it to go all the way at once has to say so again.
+    mutating func standStill(_ reason: String) {
+        state.phase = .paused(reason: reason)
+        state.isFull = false
+    }
+
     /// Stops promotion without a rollback.
     mutating func stop(_ reason: String, at now: Instant) {
-        if state.phase == .promoting { state.phase = .paused(reason: reason) }
+        if state.phase == .promoting { standStill(reason) }
         journal("stopped", at: now)
         record(.deployment, ["step": "paused", "reason": .string(reason)], at: now)
     }
@@ -107,6 +113,7 @@ extension RolloutController {
         rollback.add("decided", nil, cause.summary, at: now)
         state.rollback = rollback
         state.phase = .rollingBack
+        state.isFull = false
         for service in services {
             state.services[service]?.progress = .rollingBack(.intended)
             state.services[service]?.split = .allStable

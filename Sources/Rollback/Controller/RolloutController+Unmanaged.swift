@@ -180,7 +180,7 @@ extension RolloutController {
     /// Begins a rollout, which stands still, with the live weights of every service.
     private mutating func begin(_ reason: String, at now: Instant) {
         state.generation &+= 1
-        state.phase = .paused(reason: "traffic that no rollout gave: \(reason)")
+        standStill("traffic that no rollout gave: \(reason)")
         state.lastPromotedAt = nil
         state.isUnordered = false
         (state.hooks, hooks) = ([:], [:])

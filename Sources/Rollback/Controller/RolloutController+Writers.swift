@@ -28,7 +28,7 @@ extension RolloutController {
         forgetHooks(of: service)
         let reason = text("somebody else lowered \(service) from \(wanted) to \(live)", of: route)
         switch state.phase {
-        case .promoting, .promoted: state.phase = .paused(reason: "\(reason): resume or abort")
+        case .promoting, .promoted: standStill("\(reason): resume or abort")
         case .idle, .paused, .retired, .rollingBack, .rolledBack: break
         }
         recordDrift(service, "not corrected: \(reason)", at: now)

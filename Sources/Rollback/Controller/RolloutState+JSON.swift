@@ -12,6 +12,7 @@ extension RolloutState {
             "last_promoted_at": lastPromotedAt.json, "cooldown_until": cooldownUntil.json,
             "rollback": rollback?.json ?? .null, "doubts": .array(doubts.sorted().map(JSON.string)),
             "observing_until": observingUntil.json, "unordered": .bool(isUnordered),
+            "full": .bool(isFull),
             "hooks": .object(hooks.sorted { $0.key < $1.key }.map { .init($0.key, .bool($0.value)) }),
             "loss": loss.map(JSON.string) ?? .null, "structure": structure?.json ?? .null,
         ]
@@ -33,6 +34,7 @@ extension RolloutState {
         cooldownUntil = Instant?(json["cooldown_until"])
         // Journals of earlier versions do not have these.
         loss = json["loss"]?.text
+        isFull = json["full"]?.bool ?? false
         for member in json["hooks"]?.members ?? [] { hooks[member.name] = member.value.bool }
         isUnordered = json["unordered"]?.bool ?? false
         observingUntil = Instant?(json["observing_until"])
@@ -99,7 +101,8 @@ extension ServiceRollout {
             "approvers_without_data": .array(approversWithoutData.sorted().map(JSON.string)),
             "traffic_since": trafficSince.map { .integer($0.nanoseconds) } ?? .null,
             "abandoned": .array(abandoned.sorted().map { .integer(Int64($0)) }), "order_broken": .bool(isOrderBroken),
-            "irreversible": .bool(isIrreversible),
+            "irreversible": .bool(isIrreversible), "left_out": .bool(isLeftOut),
+            "raised_from": raisedFrom.map { .integer(Int64($0.candidate)) } ?? .null,
         ]
     }
 
@@ -123,6 +126,8 @@ extension ServiceRollout {
         abandoned = Set((json["abandoned"]?.elements ?? []).compactMap { $0.integer.map { Int($0) } })
         isOrderBroken = json["order_broken"]?.bool ?? false
         isIrreversible = json["irreversible"]?.bool ?? false
+        isLeftOut = json["left_out"]?.bool ?? false
+        raisedFrom = json["raised_from"]?.integer.flatMap { TrafficSplit(candidate: Int($0)) }
         frozen = json["frozen"]?.text
     }
 }

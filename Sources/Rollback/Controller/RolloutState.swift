@@ -35,6 +35,8 @@ public struct RolloutState: Equatable, Sendable {
     /// Services taken over from another node whose live weights have not been compared with the record yet.
     public var doubts: Set<String> = []
 
+    /// Whether candidates get all traffic at once: without further stages, bakes, gates and hooks.
+    public var isFull = false
     /// The hooks of this rollout by moment and name: whether they have passed, or, after a promotion or a rollback,
     /// whether they need not be called any more.
     public var hooks: [String: Bool] = [:]
@@ -103,6 +105,10 @@ public struct ServiceRollout: Equatable, Sendable {
     public var approversWithoutData: Set<String> = []
     /// When its candidate was first given traffic in this rollout; `nil` before.
     public var trafficSince: Instant?
+    /// Whether it is no part of this rollout.
+    public var isLeftOut = false
+    /// The weights before those that are being set; `nil` in records of earlier versions.
+    public var raisedFrom: TrafficSplit?
     /// Whether the weight being set is that of a checkpoint, below the previous one. Only while `shifting`.
     public var isRestoring = false
     /// Whether it has gone, or was about to go, past the weight from which its plan lets it go back.

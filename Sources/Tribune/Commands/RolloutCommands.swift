@@ -57,7 +57,14 @@ enum RolloutCommands {
         case "observe":
             [.value("for", "DURATION", "How long, such as 1h; 0 ends it.", default: "1h")]
         case "promote":
-            [.flag("without-data", "Pass the present stage although data are missing. Needs a reason.")]
+            [
+                .flag("without-data", "Pass the present stage although data are missing. Needs a reason."),
+                .flag(
+                    "full",
+                    "Give every candidate all traffic, without further stages, bakes, gates and hooks. Needs a reason."),
+            ]
+        case "start":
+            [.value("service", "NAME", "Only this service; the others keep their stable versions. Can be repeated.")]
         case _: []
         }
     }
@@ -152,6 +159,7 @@ enum RolloutCommands {
         if let stage = service["stage"]?.integer { line += ", stage \(stage) of \(service["stages"]?.integer ?? 0)" }
         if let end = service["bake_ends"]?.text { line += " until \(end)" }
         if let since = service["unmanaged_since"]?.text { line += ", not given by a rollout, seen since \(since)" }
+        if service["left_out"]?.bool == true { line += ", no part of this rollout" }
         if let lack = service["lack"]?.text { line += ", waits: \(lack)" }
         return line
     }
