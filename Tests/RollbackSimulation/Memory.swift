@@ -4,8 +4,9 @@ import Rollback
 struct Memory: Sendable {
     /// The state of the last record.
     var state = RolloutState()
-    /// The epoch of that record.
+    /// The epoch of that record, and its number.
     var epoch: UInt64 = 0
+    var number: UInt64 = 0
     /// Rollbacks of each service and generation.
     var rollbacks: [String: Int] = [:]
     var abortedGenerations: Set<UInt64> = []

@@ -16,7 +16,7 @@ extension World {
         let last = shape.hasLease && !leaseLost ? database.last : nil
         memory = isSalvaged ? disk.previousMemory : Memory()
         rewind(to: salvaged?.state ?? RolloutState(), isComplete: false)
-        memory.epoch = salvaged?.epoch ?? 0
+        (memory.epoch, memory.number) = (salvaged?.epoch ?? 0, salvaged?.number ?? 0)
         // The lease's table is not damaged, but may be behind what is left.
         if let last {
             handOver = (last.record, epoch)

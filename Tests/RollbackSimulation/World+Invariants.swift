@@ -79,7 +79,7 @@ extension World {
         let fault = new.checkInvariants(of: plan)
         check(.recovery, fault == nil, "the state is wrong: \(fault ?? "")")
         lastState = new
-        memory.epoch = record.epoch
+        (memory.epoch, memory.number) = (record.epoch, record.number)
     }
 
     // MARK: people

@@ -12,7 +12,7 @@ extension World {
             // Changes of a rollout that this node never started are lost.
             if isBehind {
                 rewind(to: own?.state ?? RolloutState(), isComplete: false)
-                memory.epoch = own?.epoch ?? 0
+                (memory.epoch, memory.number) = (own?.epoch ?? 0, own?.number ?? 0)
             }
             return step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: epoch, at: now) }
         }
@@ -34,7 +34,8 @@ extension World {
         epoch += 1
         leaseLost = false
         forgetReadings()
-        winLease()
+        // A process that is down wins it after its start.
+        if machine != nil { winLease() }
     }
 
     // MARK: the database away
@@ -69,7 +70,9 @@ extension World {
     var isHandedOver: Bool { takeUp != .own }
 
     /// Whether the last record is not the last one of this node's journal.
-    var isBehind: Bool { handOver != nil && own?.epoch ?? 0 != memory.epoch }
+    var isBehind: Bool {
+        handOver != nil && (own?.epoch ?? 0, own?.number ?? 0) != (memory.epoch, memory.number)
+    }
 
     /// The process ends, and after the span of the lease another node takes over, with its own older journal. If the
     /// lease was released, the database has all records; otherwise the last ones may be missing.

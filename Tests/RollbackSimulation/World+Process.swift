@@ -177,8 +177,8 @@ extension World {
         if let busy = disk.busy { tear(busy) }
         machine = nil
         batch.crashed = true
-        // The next process finds that it was the leader itself.
-        if handOver != nil, !leaseLost { handOver?.leader = epoch }
+        // The next process finds that it was the leader itself, or a rival.
+        if handOver != nil { handOver?.leader = epoch }
         process += 1
         scheduledWake = nil
         if sabotage == .skipsFsync, disk.written > 0 { disk.record = disk.previous }
@@ -191,8 +191,8 @@ extension World {
                 elements[index].model.rewound(to: track?.streak)
             }
         }
-        if let last = database.last, shape.hasLease, !leaseLost, isNewer(last.record, than: disk.record) {
-            // The lease's table knows more than the disk.
+        if let last = database.last, shape.hasLease, isNewer(last.record, than: disk.record) {
+            // The lease's table knows more than the disk, also when a rival without records holds the lease.
             handOver = (last.record, epoch)
             memory = last.memory
         }
@@ -319,7 +319,7 @@ extension World {
         if loss == nil, let until = disk.record?.state.observingUntil {
             check(.observing, state.observingUntil == until, "a restart forgets that nothing is to be written")
         }
-        if state.observingUntil != nil {
+        if state.observingUntil != nil || state.loss != nil {
             for index in elements.indices { elements[index].model.reconsidered(shape.rule.consecutive) }
         }
         for index in elements.indices { elements[index].model.restarted() }
