@@ -141,6 +141,29 @@ struct HandOverTests {
         }
     }
 
+    @Test("promotion does not go on by itself after a rollback whose last steps may be lost", arguments: [true, false])
+    func rollbackOfOne(isComplete: Bool) throws {
+        var state = record(.rollingBack, .shifting(stage: 1), candidate: 50).state
+        state.services["b"]?.progress = .rollingBack(.intended)
+        state.services["b"]?.split = .allStable
+        state.rollback = RollbackRecord(
+            id: "p-7-1", generation: 7, number: 1, causes: [.promotion(service: "b", reason: "a hook failed")],
+            services: ["b"])
+        let left = JournalRecord(epoch: 3, at: now, step: "s", state: state)
+        var bench = ControllerBench(Self.plan)
+        bench.routers["a"]?.split = TrafficSplit(candidate: 10)
+        bench.step { $0.tookOver(left, isComplete: isComplete, epoch: 4, at: $1) }
+        // The record must keep it, for the process after this one.
+        try bench.restart()
+        bench.run(for: .minutes(10))
+        #expect(bench.progress == ["baking", "rolled_back"])
+        #expect(bench.live == [isComplete ? 50 : 10, 0], "what another node may have taken back must not rise")
+        guard !isComplete else { return #expect(bench.state.phase == .promoting) }
+        let reason = "taken over during a rollback, and steps of the previous node may be lost: resume or abort"
+        #expect(bench.state.phase == .paused(reason: reason))
+        #expect(bench.notices.contains { $0.kind == .page && $0.text.hasSuffix(reason) })
+    }
+
     @Test("a recorded rollback continues as the same rollback")
     func rollback() {
         var source = RolloutController(

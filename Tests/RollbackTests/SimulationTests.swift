@@ -52,6 +52,20 @@ struct SimulationTests {
             (29744, "crash#1,drift#2,refusal#3,refusal#4,refusal#5,crash#2,drift#4,refusal#10,refusal#11"),
             // A rollback of a service whose dependent cannot go back waited for an order that was refused.
             (28169, "slowRouter#1,reload#1,unmanagedTraffic#1,unmanagedTraffic#2,unmanagedTraffic#4,badCandidate#2"),
+            // A node that took over a rollback of one service went on with the stage of another one afterwards.
+            (30132, "sickStable#1,clockJump#1,slowRouter#3,hookTrouble#1,handOver#1"),
+            // A page about a trip of several services ended with the traffic of the first one.
+            (37060, "slowRouter#1,drift#1,drift#2,lostReply#1,reload#2,badCandidate#1,blackout#2"), (70423, nil),
+            (
+                77758,
+                "partition#1,badCandidate#2,partition#2,unmanagedTraffic#2,unmanagedTraffic#3,lostReply#1,blackout#2,badCandidate#3"
+            ),
+            // Checks that did not know what a process finds that ended while a rival had the lease.
+            (52570, nil), (54875, "hungJournal#1,vanishedData#1,hungJournal#2,observation#1,rival#1,crash#1"),
+            // A check that took an older record of the same term for the last one.
+            (83615, "lostReply#1,observation#1,handOver#1,crash#1,handOver#2"),
+            // A check that forgot that trips count again at each start with an unacknowledged loss.
+            (34831, nil),
             // A check that doubted the traffic of a service which nobody can have taken back.
             (16226, nil), (4687, nil), (5460, nil), (6327, nil), (7245, nil), (9083, nil), (26080, nil),
         ] as [(UInt64, String?)])

@@ -132,6 +132,27 @@ struct UnmanagedTests {
         }
     }
 
+    @Test("a page about a trip of several services ends with the traffic of the last one", arguments: ["api", "db"])
+    func lastOfSeveral(gone: String) throws {
+        var rule = Self.rule
+        rule.action.scope = .serviceAndDependents
+        var bench = MachineBench(
+            try RolloutPlan(parsing: Self.text("unmanaged: page"), file: "p.yml"), [(rule, ["db", "api"])]
+        ) { _, service, _, _ in
+            RollbackMeasurement.Element(labels: ["service": service], value: service == "db" ? 0.5 : 1)
+        }
+        func ends() -> Int { bench.notices.count { $0.kind == .over && $0.key.hasSuffix("/no-shift") } }
+        bench.live = ["api": 50, "db": 50]
+        bench.run(seconds: 20)
+        let page = try #require(bench.notices.first { $0.key.hasSuffix("/no-shift") })
+        #expect(page.text.contains("api 50/50") && page.text.contains("db 50/50"), "\(page.text)")
+        for (service, ended) in [(gone, 0), (gone == "api" ? "db" : "api", 1)] {
+            bench.live[service] = 0
+            bench.run(seconds: 5)
+            #expect(ends() == ended)
+        }
+    }
+
     @Test("`unmanaged: page` leaves it to people")
     func page() throws {
         var bench = try bench("unmanaged: page", bad: ["api"])

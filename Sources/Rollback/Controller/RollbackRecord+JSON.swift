@@ -12,7 +12,8 @@ extension RollbackRecord {
             "verdict": verdict.map {
                 ["valid": .bool($0.isValid), "detail": .string($0.detail), "stored": .bool($0.isOnlyStored)]
             } ?? .null,
-            "beside_stable": .bool(isBesideStable), "timeline": .array(timeline.map(\.json)),
+            "beside_stable": .bool(isBesideStable), "doubted": .bool(isDoubted),
+            "timeline": .array(timeline.map(\.json)),
         ]
     }
 
@@ -28,8 +29,9 @@ extension RollbackRecord {
             services: services.compactMap(\.text), step: step)
         guard self.causes.count == causes.count, self.services.count == services.count else { return nil }
         self.timeline = timeline.compactMap(Entry.init)
-        // Records of earlier versions do not have it.
+        // Records of earlier versions do not have them.
         isBesideStable = json["beside_stable"]?.bool ?? false
+        isDoubted = json["doubted"]?.bool ?? false
         validatingSince = json["validating_since"]?.integer.map { Instant(nanoseconds: $0) }
         if let isValid = json["verdict"]?["valid"]?.bool, let detail = json["verdict"]?["detail"]?.text {
             let isOnlyStored = json["verdict"]?["stored"]?.bool ?? false

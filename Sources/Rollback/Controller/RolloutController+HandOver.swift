@@ -70,26 +70,35 @@ extension RolloutController {
         switch state.phase {
         case .promoting, .paused:
             standStill("\(reason): resume or abort")
-            for service in plan.services {
-                guard case .shifting(let stage)? = state.services[service.name]?.progress,
-                    // This only takes traffic from a candidate.
-                    state.services[service.name]?.isRestoring != true,
-                    // Its shift may have been sent, and must not be taken back.
-                    !isIrreversible(service.name)
-                else { continue }
-                let before = weights(before: stage, of: service.name)
-                let passed = self.stage(of: service.name, at: before)
-                state.services[service.name]?.split = before
-                state.services[service.name]?.progress =
-                    before == .allStable ? .waiting : .baking(stage: passed, since: now)
-            }
+            dropStages(at: now)
+        case .rollingBack:
+            // Where only a promotion failed, the others would go on afterwards.
+            state.rollback?.isDoubted = true
+            dropStages(at: now)
         case .idle, .rolledBack:
             // A start may not have been recorded. Its number must not be used again, and its weights are drift.
             state.generation &+= 1
             state.phase = .rolledBack
-        case .promoted, .retired, .rollingBack: break
+        case .promoted, .retired: break
         }
         doubtRecord()
+    }
+
+    /// Returns services that are about to get the traffic of a stage to the weights before.
+    private mutating func dropStages(at now: Instant) {
+        for service in plan.services {
+            guard case .shifting(let stage)? = state.services[service.name]?.progress,
+                // This only takes traffic from a candidate.
+                state.services[service.name]?.isRestoring != true,
+                // Its shift may have been sent, and must not be taken back.
+                !isIrreversible(service.name)
+            else { continue }
+            let before = weights(before: stage, of: service.name)
+            let passed = self.stage(of: service.name, at: before)
+            state.services[service.name]?.split = before
+            state.services[service.name]?.progress =
+                before == .allStable ? .waiting : .baking(stage: passed, since: now)
+        }
     }
 
     /// The weights that `service` had before those of `stage`. The plan may have fewer stages than when the record was

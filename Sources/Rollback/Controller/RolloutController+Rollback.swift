@@ -329,6 +329,11 @@ extension RolloutController {
         let onlyPromotion = rollback.causes.allSatisfy { if case .promotion = $0 { true } else { false } }
         state.rollback?.step = .finished
         state.phase = onlyPromotion ? .promoting : .rolledBack
+        if onlyPromotion, rollback.isDoubted {
+            let reason = "taken over during a rollback, and steps of the previous node may be lost: resume or abort"
+            standStill(reason)
+            page("doubted/\(rollback.id)", "plan \(plan.name): promotion stands still: \(reason)")
+        }
         let detail = rollback.verdict?.detail ?? ""
         // The whole rollback, so that its report can be made after the next one.
         var whole = state.rollback

@@ -60,9 +60,11 @@ extension RolloutController {
             ], at: now)
     }
 
-    /// Resolves the pages about traffic that is over, or belongs to a rollout now.
+    /// Resolves the pages about traffic that is over, or belongs to a rollout now. A page about a trip stays while
+    /// another service of that trip has traffic.
     mutating func withdraw(_ traffic: UnmanagedTraffic, _ service: String) {
-        let trips = traffic.toldTrips.sorted().compactMap { toldTrips.removeValue(forKey: $0) }
+        let left = unmanaged.values.reduce(into: Set<String>()) { $0.formUnion($1.toldTrips) }
+        let trips = traffic.toldTrips.subtracting(left).sorted().compactMap { toldTrips.removeValue(forKey: $0) }
         for key in [traffic.told] + trips {
             withdraw(key, "\(service) has no traffic any more that no rollout gave it")
         }
@@ -165,14 +167,17 @@ extension RolloutController {
             let splits = routes(of: name).map { self[$0].view.observed?.description ?? "unknown" }
             return "\(name) \(splits.joined(separator: ", "))"
         }
+        if toldTrips.count >= 1000 {
+            toldTrips = [:]
+            for name in unmanaged.keys { unmanaged[name]?.toldTrips = [] }
+        }
+        for name in names { unmanaged[name]?.toldTrips.insert(trip.incident) }
         guard toldTrips[trip.incident] == nil else { return }
-        if toldTrips.count >= 1000 { toldTrips = [:] }
         let key = page(
             "\(trip.incident)/no-shift",
             "plan \(plan.name): \(trip.name) tripped, and no traffic is shifted: \(decision). "
                 + "Live (stable/candidate): \(live.joined(separator: "; "))", severity: trip.severity)
         toldTrips[trip.incident] = key
-        if let name = names.first(where: { unmanaged[$0] != nil }) { unmanaged[name]?.toldTrips.insert(trip.incident) }
     }
 
     // MARK: orders
@@ -201,8 +206,9 @@ extension RolloutController {
             let split = fresh.split
             recordUnmanaged(service, split, "adopted: \(reason)", at: now)
         }
-        for (service, traffic) in unmanaged.sorted(by: { $0.key < $1.key }) { withdraw(traffic, service) }
+        let taken = unmanaged.sorted { $0.key < $1.key }
         unmanaged = [:]
+        for (service, traffic) in taken { withdraw(traffic, service) }
         // Services that keep their traffic belong to the rollout now, and so do trips that were not acted on.
         outbox.append(.reconsider)
         journal("adopted", at: now)

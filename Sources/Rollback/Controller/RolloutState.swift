@@ -193,6 +193,8 @@ public struct RollbackRecord: Equatable, Sendable {
     /// Whether it takes traffic back only where the stable version still has some: nobody ordered it, and the traffic
     /// was not given by a rollout.
     public var isBesideStable = false
+    /// Whether a node continued it that may not know all steps before: promotion does not go on afterwards by itself.
+    public var isDoubted = false
     /// The timeline, in order.
     public var timeline: [Entry] = []
 
