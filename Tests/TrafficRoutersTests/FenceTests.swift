@@ -44,7 +44,7 @@ struct FenceTests {
         let route = NginxRoute(
             file: file, upstream: "auth", stable: ["127.0.0.1:1"], candidate: ["127.0.0.1:2"], test: ["/bin/true"],
             reload: ["/bin/true"], probe: "http://127.0.0.1:1/")
-        var router = NginxRouter(route: route, timeout: .milliseconds(1), client: HTTPClient(), fence: open)
+        var router = NginxRouter(route: route, timeout: .milliseconds(500), client: HTTPClient(), fence: open)
         // The probe gets no response, so that every shift fails after the file was written.
         func attempt(_ split: TrafficSplit, _ epoch: UInt64) -> String {
             do throws(RouterError) {

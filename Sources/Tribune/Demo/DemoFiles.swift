@@ -38,8 +38,8 @@ struct DemoFiles {
           default_backend demo
         backend demo
           option httpchk GET /healthz
-          server blue 127.0.0.1:\(ports.blue) weight 90 check inter 1s
-          server green 127.0.0.1:\(ports.green) weight 10 check inter 1s
+          server blue 127.0.0.1:\(ports.blue) weight 100 check inter 1s
+          server green 127.0.0.1:\(ports.green) weight 0 check inter 1s
         frontend metrics
           bind 127.0.0.1:\(ports.haproxyMetrics)
           http-request use-service prometheus-exporter if { path /metrics }
