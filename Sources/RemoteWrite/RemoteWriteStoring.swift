@@ -117,8 +117,9 @@ struct RemoteWriteStoring {
         if faults.count < Self.maximumFaultsListed { faults.append(message) }
     }
 
-    /// The labels of a series for messages, if another message is listed at all.
+    /// The labels of a series for a message; empty if no further message is listed.
     private func text(of series: WriteRequest.Series) -> String {
+        // The labels of a series with a place were read when it got the place: they are valid.
         guard faults.count < Self.maximumFaultsListed, case .success(let labels) = try? request.identity(of: series)
         else { return "" }
         return "\(labels)"
@@ -323,7 +324,7 @@ struct RemoteWriteStoring {
         var owners: [Int] = []
         for index in exemplarSeries {
             let series = request.series[index]
-            // They were read before, or are those of a known series.
+            // Their labels were read when the series got its place, or just now: they are valid.
             guard case .success(let labels) = try? request.identity(of: series) else { continue }
             for exemplar in request.exemplars[series.exemplars] {
                 guard exemplar.timestamp ?? now <= now + Self.furthestAhead else { continue }

@@ -100,10 +100,16 @@ public final class RemoteWriteSenders: Sendable {
                 try journal.write(to: file)
             }
             let thread = try WorkerThread("remote-write", niceness: 5) {
-                let loop = try? SendLoop(
-                    store, context, externalLabels: externalLabels, file: file, families: families
-                ) { delivered in hold(delivered) }
-                loop?.run(present)
+                do throws(RelabelError) {
+                    let loop = try SendLoop(
+                        store, context, externalLabels: externalLabels, file: file, families: families
+                    ) { delivered in hold(delivered) }
+                    loop.run(present)
+                } catch {
+                    // The same rules were read before: only memory can be missing.
+                    hold(nil)
+                    context.logger.error("remote write has stopped", ["error": error.description])
+                }
             }
             running.withLock {
                 $0[name] = Running(
