@@ -36,19 +36,23 @@ final class RouteWorker: Sendable {
         _ router: ServiceRouter, _ name: String, lease: LeaseRunner?, mailbox plan: Mailbox<PlanMessage>
     ) throws(WorkerThread.StartError) {
         pulse = Pulse("router \(name)")
-        let (mailbox, end) = (mailbox, end)
+        let (mailbox, end, pulse) = (mailbox, end, pulse)
+        let longest = router.longestOperation.rawValue
         let worker = try WorkerThread("router \(name)") {
             while case .message(let task) = mailbox.receive() {
                 let operation: RouterOperation
                 switch task {
                 case .operate(let wanted): operation = wanted
-                case .probe(let pulse):
-                    pulse.answer()
+                case .probe(let asked):
+                    asked.answer()
                     continue
                 }
                 // It may have waited here while the lease was lost, or the process stood still.
                 let isPermitted = lease?.permits(operation) ?? true
-                let result = isPermitted ? router.perform(operation) : .failed("the lease no longer permits it")
+                // A command may take as long as the plan lets it, and the thread does not stand still meanwhile.
+                let result =
+                    isPermitted
+                    ? pulse.allow(longest) { router.perform(operation) } : .failed("the lease no longer permits it")
                 plan.send(.replied(operation.id, result))
             }
             end.isSet.store(true, ordering: .releasing)

@@ -1,22 +1,31 @@
 package import CurlHTTP
-internal import MetricModel
+package import MetricModel
 package import Rollback
 
 /// Routers of one service: shifted together, and read as one split only if they agree. Adds the result of the service's
 /// health URL. Used by one thread at a time.
 package struct ServiceRouter: Sendable {
     private let routers: [(name: String, router: any TrafficRouter)]
+    /// The longest time that one operation may take by the timeouts of its routes.
+    package let longestOperation: Milliseconds
     let healthURL: String?
     let client: HTTPClient
 
     /// Timeout of a health URL. After it, the version is not verified.
     private static let healthTimeout: Int64 = 1000
 
+    /// The most steps of an operation that each may take the timeout of the route: nginx has its test, two readings,
+    /// the reload and the wait for its workers.
+    private static let steps: Int64 = 5
+
     /// The routers of all routes of `service`, or of the one with this index.
     package init(_ service: RolloutPlan.Service, route index: Int? = nil, client: HTTPClient, fence: Fence = .none) {
         self.client = client
         healthURL = service.stableHealth
         let routes = index.map { [service.routes[$0]] } ?? service.routes
+        longestOperation = routes.reduce(.milliseconds(2 * Self.healthTimeout)) {
+            $0 + .milliseconds($1.timeout.rawValue * Self.steps)
+        }
         routers = routes.map { route in
             (route.name, Self.router(of: route, client, fence))
         }

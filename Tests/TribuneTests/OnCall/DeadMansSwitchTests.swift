@@ -94,6 +94,34 @@ import Testing
         }
     }
 
+    @Test func `a router command that takes longer than the switch waits is no thread that stands still`() throws {
+        let pings = Atomic(0)
+        let server = LoopbackServer { request in
+            if request.target == "/ping" { pings.add(1, ordering: .relaxed) }
+            return .ok("up_value 1\n")
+        }
+        defer { server.stop() }
+        let directory = TemporaryDirectory()
+        let log = directory.file("commands")
+        var files = Self.files
+        // Each reading takes six times as long as the switch waits, and less than the plan allows.
+        files["plan.yml"] = """
+            plan: shop
+            stages: [100]
+            services:
+            - name: web
+              routes:
+              - exec: {shift: [/bin/true], read: [/bin/sh, -c, 'echo begins >>\(log); sleep 6; echo ends >>\(log); exit 1']}
+                timeout: 60s
+            """
+        let host = server.url.replacing("http://", with: "")
+        let tribune = try RunningTribune(files.mapValues { $0.replacing("HOST", with: host) })
+        func count(_ word: String) -> Int { (FileText.read(log) ?? "").split(separator: "\n").count { $0 == word } }
+        #expect(Loopback.eventually { count("ends") >= 2 }, "\(tribune.log)")
+        #expect(!tribune.log.contains("ping withheld"), "\(tribune.log)")
+        #expect(Loopback.eventually { pings.load(ordering: .relaxed) > 3 }, "\(tribune.log)")
+    }
+
     @Test func `a section that makes no sense is refused with its field`() throws {
         let directory = TemporaryDirectory()
         for (text, fault) in [
