@@ -58,3 +58,24 @@ EVP_PKEY *copenssl_ec_key(const char *group, const unsigned char *point, size_t 
 int copenssl_verify(
     EVP_PKEY *key, const char *digest, bool is_pss, int coordinate, const unsigned char *signature, size_t signature_count,
     const unsigned char *message, size_t count);
+
+/// Lengths in bytes: an uncompressed point of P-256, one of its numbers, and the tag of AES-GCM.
+#define COPENSSL_P256_POINT 65
+#define COPENSSL_P256_NUMBER 32
+#define COPENSSL_GCM_TAG 16
+
+/// A new private key on P-256, or NULL.
+EVP_PKEY *copenssl_p256_generate(void);
+/// The private key of a secret number of 32 bytes, big-endian; NULL where it is 0 or too large.
+EVP_PKEY *copenssl_p256_private(const unsigned char *number);
+/// Writes the public point of a key, uncompressed; false for a key of another kind or curve.
+bool copenssl_p256_point(EVP_PKEY *key, unsigned char *point);
+/// Whether the key has its secret number.
+bool copenssl_p256_is_private(EVP_PKEY *key);
+/// Writes the 32 bytes that the owners of both keys share (ECDH); false where the peer's point is not on the curve.
+bool copenssl_p256_shared(EVP_PKEY *key, const unsigned char *point, unsigned char *secret);
+/// Writes the two numbers of an ECDSA signature with SHA-256, 64 bytes.
+bool copenssl_p256_sign(EVP_PKEY *key, const unsigned char *message, size_t count, unsigned char *signature);
+/// Encrypts with AES-128-GCM (key of 16 bytes, nonce of 12) and appends the tag: `count` + 16 bytes.
+bool copenssl_aes128gcm_seal(
+    const unsigned char *key, const unsigned char *nonce, const unsigned char *text, size_t count, unsigned char *sealed);
