@@ -21,7 +21,7 @@ bundle() {
 }
 
 build() {
-    if [ -e "$out/index.html" ] && [ -z "$(find web/src web/index.html scripts/web.sh -newer "$out/index.html" -print -quit)" ]; then
+    if [ -e "$out/index.html" ] && [ -z "$(find web/src web/public web/index.html scripts/web.sh -newer "$out/index.html" -print -quit)" ]; then
         return
     fi
     say "Bundling the web application"
@@ -29,6 +29,9 @@ build() {
     for entry in app=main.tsx graph=graph.ts editor=editor.ts; do
         bundle --minify --format=esm --target=es2020 --legal-comments=none --jsx-factory=h "web/src/${entry#*=}" --outfile="$out/${entry%%=*}.js"
     done
+    # Not a module: Firefox has no service workers that are modules.
+    bundle --minify --format=iife --target=es2020 --legal-comments=none web/src/worker.ts --outfile="$out/worker.js"
+    cp web/public/* "$out/"
     bundle --minify --target=chrome111,firefox113,safari16.2 web/src/styles/app.css --outfile="$out/app.css"
     # What the bundles contain of others must be distributed with their notices.
     for library in node-preact libjs-dygraphs libjs-codemirror; do

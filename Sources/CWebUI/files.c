@@ -21,6 +21,18 @@ static const unsigned char graph_js[] = {
 static const unsigned char editor_js[] = {
 #embed "built/editor.js"
 };
+static const unsigned char worker_js[] = {
+#embed "built/worker.js"
+};
+static const unsigned char manifest_webmanifest[] = {
+#embed "built/manifest.webmanifest"
+};
+static const unsigned char icon_192_png[] = {
+#embed "built/icon-192.png"
+};
+static const unsigned char icon_512_png[] = {
+#embed "built/icon-512.png"
+};
 static const unsigned char licenses_txt[] = {
 #embed "built/licenses.txt"
 };
@@ -31,6 +43,10 @@ const struct cwebui_file cwebui_files[] = {
     {"app.js", app_js, sizeof app_js},
     {"graph.js", graph_js, sizeof graph_js},
     {"editor.js", editor_js, sizeof editor_js},
+    {"worker.js", worker_js, sizeof worker_js},
+    {"manifest.webmanifest", manifest_webmanifest, sizeof manifest_webmanifest},
+    {"icon-192.png", icon_192_png, sizeof icon_192_png},
+    {"icon-512.png", icon_512_png, sizeof icon_512_png},
     {"licenses.txt", licenses_txt, sizeof licenses_txt},
 };
 

@@ -6,7 +6,7 @@ public struct Roster: Equatable, Sendable {
     public struct Person: Equatable, Sendable {
         /// A way to reach a person.
         public struct Contact: Equatable, Sendable {
-            /// The receiver of the notification configuration that delivers to the person.
+            /// The receiver of the notification configuration that delivers to the person, or their browsers.
             public let receiver: String
             /// How long after the call this way is used.
             public let delay: Milliseconds
@@ -15,6 +15,20 @@ public struct Roster: Equatable, Sendable {
             public init(receiver: String, delay: Milliseconds) {
                 self.receiver = receiver
                 self.delay = delay
+            }
+
+            /// The browsers of a person.
+            public static func push(to person: String, delay: Milliseconds) -> Contact {
+                Contact(receiver: pushPrefix + person, delay: delay)
+            }
+
+            private static let pushPrefix = "push:"
+            /// Whether it is the browsers of a person.
+            public var isPush: Bool { Self.person(ofReceiver: receiver) != nil }
+
+            /// The person whose browsers `receiver` means; `nil` for a receiver of the notification configuration.
+            public static func person(ofReceiver receiver: String) -> String? {
+                receiver.hasPrefix(pushPrefix) ? String(receiver.dropFirst(pushPrefix.count)) : nil
             }
         }
 

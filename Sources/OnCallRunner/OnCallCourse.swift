@@ -173,6 +173,17 @@ struct OnCallCourse: ~Copyable {
             }
             answer.send(.success(outcome))
             carryOut(actions)
+        case .browserOrder(let order, let answer):
+            guard isLeading else {
+                answer.send(.failure(.notLeading))
+                return
+            }
+            let outcome = book.ordered(order, at: now, id: Self.randomID)
+            answer.send(store() ? .success(outcome) : .failure(.notLeading))
+        case .browserGone(let id, let endpoint):
+            guard isLeading, book.browserIsGone(id, endpoint: endpoint) else { return }
+            runner.logger.info("a browser is not notified any more", ["browser": id, "reason": "it is gone"])
+            perform([])
         case .called(let page, let number):
             runner.instruments.delivered.add()
             if isLeading { perform(book.called(number, page: page, at: now)) }
@@ -245,16 +256,16 @@ struct OnCallCourse: ~Copyable {
 
     /// Stores the changes of the last event. Returns false if another node acts, so that nothing may follow.
     private mutating func store() -> Bool {
-        let (changed, overrides, forgotten) = book.takeChanges()
-        if !changed.isEmpty || !overrides.isEmpty || !forgotten.isEmpty {
+        let (changed, overrides, browsers, forgotten) = book.takeChanges()
+        if !changed.isEmpty || !overrides.isEmpty || !browsers.isEmpty || !forgotten.isEmpty {
             runner.afterStep?("before journal")
             let record = PageBook.Record(
-                entries: changed, overrides: overrides, forgotten: forgotten, at: now, epoch: epoch)
+                entries: changed, overrides: overrides, browsers: browsers, forgotten: forgotten, at: now, epoch: epoch)
             let (copy, now, epoch) = (book, now, epoch)
             let isKept = journal?.keep(record, everything: { copy.record(at: now, epoch: epoch) }) ?? false
             if !isKept { runner.instruments.lost.add() }
             runner.afterStep?("after journal")
-            unshared.changed.formUnion(changed.map(\.page.id) + overrides.map(\.id))
+            unshared.changed.formUnion(changed.map(\.page.id) + overrides.map(\.id) + browsers.map(\.id))
             unshared.forgotten.formUnion(forgotten)
         }
         defer { publish() }
@@ -269,9 +280,9 @@ struct OnCallCourse: ~Copyable {
         }
         let monotonic = SystemClock.monotonicNanoseconds()
         guard !unshared.changed.isEmpty || !unshared.forgotten.isEmpty, monotonic >= storeAt else { return true }
-        let (entries, overrides) = book.stored(unshared.changed)
+        let (entries, overrides, browsers) = book.stored(unshared.changed)
         let record = PageBook.Record(
-            entries: entries, overrides: overrides, forgotten: unshared.forgotten.sorted(), at: now)
+            entries: entries, overrides: overrides, browsers: browsers, forgotten: unshared.forgotten.sorted(), at: now)
         do throws(PageStoreFault) {
             guard try store.keep(record) else {
                 standBy()

@@ -13,6 +13,11 @@ final class OnCallInstruments: Sendable {
         name: "tribune_oncall_person", help: "1 for the person who is on call by a schedule."
     )
 
+    private static let browsers = (
+        name: "tribune_oncall_browsers",
+        help: "The browsers that are notified of the calls to a person who has the contact push."
+    )
+
     let opened: Counter
     let delivered: Counter
     let failed: Counter
@@ -29,6 +34,8 @@ final class OnCallInstruments: Sendable {
     private let registry: Registry
     /// Who was shown as on call last, by schedule; an empty name for nobody.
     private let shown = Mutex<[String: String]>([:])
+    /// Whose browsers were shown last.
+    private let shownPeople = Mutex<Set<String>>([])
 
     init(_ registry: Registry) {
         self.registry = registry
@@ -66,8 +73,23 @@ final class OnCallInstruments: Sendable {
         let first = open.filter { $0.page.state == .escalating }.map(\.page.openedAt).min()
         oldest.set(first.map { max(0, (now - $0).seconds) } ?? 0)
         alarms.set(Double(open.count { $0.alarm != nil }))
+        show(isLeading ? book : PageBook(Roster()))
         // Only the node that acts knows the overrides that were planned.
         show(isLeading ? Array(book.roster.schedules.values) : [], at: now)
+    }
+
+    /// Only the node that acts knows the browsers.
+    private func show(_ book: PageBook) {
+        let people = Set(book.roster.people.values.filter { $0.contacts.contains(where: \.isPush) }.map(\.name))
+        let gone = shownPeople.withLock { shown in
+            defer { shown = people }
+            return shown.subtracting(people)
+        }
+        for person in gone { registry.remove(Self.browsers.name, labels: ["person": person]) }
+        for person in people {
+            registry.gauge(Self.browsers.name, Self.browsers.help, labels: ["person": person])
+                .set(Double(book.browsers(of: person).count))
+        }
     }
 
     private func show(_ schedules: some Collection<Schedule>, at now: Timestamp) {

@@ -52,8 +52,8 @@ extension OnCallRunner {
     private func deliver(_ job: CallJob) {
         // Somebody may have answered, or another node may act, while it waited.
         guard !isStopping.load(ordering: .relaxed), settings.mayAct(), isWanted(job) else { return }
-        let (configuration, links) = current.withLock { $0 }
-        guard let receiver = configuration.receivers[job.receiver] else {
+        let (configuration, links) = current.withLock { ($0.configuration, $0.links) }
+        guard let receiver = receiver(job.receiver, configuration) else {
             let failure = DeliveryFailure("there is no receiver \"\(job.receiver)\"", isRetryable: false)
             return report(job, failure: failure)
         }

@@ -78,10 +78,20 @@ public final class OnCallRunner: Sendable {
         }
     }
 
+    /// The configuration in force with what is made of it.
+    struct Current: Sendable {
+        var configuration: Configuration
+        var links: PageLinks
+        /// Sends to browsers; `nil` where `oncall.yml` has no section `push`.
+        var push: WebPush?
+    }
+
     enum Event: Sendable {
         case signal(Signal, Mailbox<OnCallRefusal?>)
         case order(PageOrder, page: String, Mailbox<Result<PageOutcome, OnCallRefusal>>)
         case scheduleOrder(ScheduleOrder, Mailbox<Result<ScheduleOutcome, OnCallRefusal>>)
+        case browserOrder(BrowserOrder, Mailbox<Result<BrowserOutcome, OnCallRefusal>>)
+        case browserGone(String, endpoint: String)
         case called(page: String, number: Int)
         case callFailed(page: String, number: Int, reason: String, isFinal: Bool)
         case closed(page: String, receiver: String, hasTakenIt: Bool)
@@ -108,8 +118,8 @@ public final class OnCallRunner: Sendable {
     let digestQueue = Mutex<ReceiverQueue<DigestContent>?>(nil)
     /// The integrations of a receiver that have a message already, while others of it are tried again.
     let heard = Mutex<[String: Set<Int>]>([:])
-    /// The configuration in force, with the signer of links.
-    let current: Mutex<(configuration: Configuration, links: PageLinks)>
+    /// The configuration in force, with the signer of links and the sender to browsers.
+    let current: Mutex<Current>
     /// Stepped by one thread. Others read copies.
     let published = Mutex(PageBook(Roster()))
     private let journal: Mutex<PageJournal?>
@@ -140,7 +150,10 @@ public final class OnCallRunner: Sendable {
         self.sinks = sinks
         self.afterStep = afterStep
         logger = settings.logger.with("component", "oncall")
-        current = Mutex((configuration, try Self.links(configuration, settings)))
+        current = Mutex(
+            Current(
+                configuration: configuration, links: try Self.links(configuration, settings),
+                push: try Self.push(configuration, settings)))
         do throws(DurableError) {
             journal = Mutex(try PageJournal(path: "\(settings.directory)/pages.journal", logger: logger))
         } catch {
@@ -191,15 +204,21 @@ public final class OnCallRunner: Sendable {
         thread.withLock { $0.take() }?.join()
     }
 
-    /// Takes over a configuration that was read again. Every page goes on. A key of links that cannot be read is
-    /// logged, and the former one stays in force.
+    /// Takes over a configuration that was read again. Every page goes on. A key that cannot be read is logged, and the
+    /// former one stays in force.
     public func reload(_ configuration: Configuration) {
+        current.withLock { $0.configuration = configuration }
         do throws(OnCallStartError) {
             let links = try Self.links(configuration, settings)
-            current.withLock { $0 = (configuration, links) }
+            current.withLock { $0.links = links }
         } catch {
             logger.error("the key of links was not read again", ["error": error.description])
-            current.withLock { $0.configuration = configuration }
+        }
+        do throws(OnCallStartError) {
+            let push = try Self.push(configuration, settings)
+            current.withLock { $0.push = push }
+        } catch {
+            logger.error("the key for browsers was not read again", ["error": error.description])
         }
         events.send(.reconfigured)
         calendars.reload(configuration.onCall.roster)
@@ -270,7 +289,7 @@ public final class OnCallRunner: Sendable {
         try answer { .scheduleOrder(order, $0) }
     }
 
-    private func answer<Outcome: Sendable>(
+    func answer<Outcome: Sendable>(
         _ event: (Mailbox<Result<Outcome, OnCallRefusal>>) -> Event
     ) throws(OnCallRefusal) -> Outcome {
         let answer = Mailbox<Result<Outcome, OnCallRefusal>>(capacity: 1)

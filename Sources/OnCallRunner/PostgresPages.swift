@@ -33,11 +33,13 @@ public final class PostgresPages: PageStore {
         let stored = rows.map { row in (try? JSON(parsing: row.entry)) ?? .null }
         let entries = stored.compactMap(PageBook.Entry.init(stored:))
         let overrides = stored.compactMap(PlannedOverride.init(stored:))
-        guard entries.count + overrides.count == rows.count else {
-            throw PageStoreFault("\(rows.count - entries.count - overrides.count) pages are of an unknown version")
-        }
+        let browsers = stored.compactMap(Browser.init(stored:))
+        let unknown = rows.count - entries.count - overrides.count - browsers.count
+        guard unknown == 0 else { throw PageStoreFault("\(unknown) pages are of an unknown version") }
         let epoch = rows.map(\.epoch).max() ?? 0
-        return (PageBook.Record(entries: entries, overrides: overrides, at: .distantPast, epoch: epoch), epoch)
+        let record = PageBook.Record(
+            entries: entries, overrides: overrides, browsers: browsers, at: .distantPast, epoch: epoch)
+        return (record, epoch)
     }
 
     /// Stores and deletes pages.
@@ -48,6 +50,7 @@ public final class PostgresPages: PageStore {
         let changes =
             record.entries.map { LeasedTable.Change(key: $0.page.id, entry: $0.stored.encoded) }
             + record.overrides.map { LeasedTable.Change(key: $0.id, entry: $0.stored.encoded) }
+            + record.browsers.map { LeasedTable.Change(key: $0.id, entry: $0.stored.encoded) }
             + record.forgotten.map { LeasedTable.Change(key: $0, entry: nil) }
         do { return try table.apply(changes, epoch: epoch) } catch { throw PageStoreFault(error.description) }
     }

@@ -39,6 +39,13 @@ public struct OnCallSources: Sendable {
     /// The person whose calendar a text opens.
     public var calendarPerson: @Sendable (_ token: String) -> String? = { _ in nil }
 
+    /// The key with which browsers subscribe to messages; `nil` where none are sent.
+    public var pushKey: @Sendable () -> String? = { nil }
+    /// Adds or removes a browser. Blocks until it is journalled.
+    public var orderBrowser: @Sendable (BrowserOrder) throws(OnCallRefusal) -> BrowserOutcome = {
+        _ throws(OnCallRefusal) in throw .notLeading
+    }
+
     /// Sources without pages.
     public init() {}
 }

@@ -32,6 +32,7 @@ extension TribuneAPI {
                     writer.array(person.contacts) { writer, contact in
                         writer.object {
                             $0.member("receiver", contact.receiver)
+                            $0.member("push", contact.isPush)
                             $0.member("after", contact.delay.description)
                         }
                     }

@@ -43,7 +43,8 @@ extension TribuneAPI {
                     .optional("text", .string, "The text of a note."),
                     .optional("actor", .string, "Who gives the order; the client's address unless given."),
                 ], needsStore: false, refusesUnknownParameters: true, answerPage),
-        ] + scheduleEndpoints + calendarEndpoints + pageLinkEndpoints + inboundEndpoints + chatEndpoints
+        ] + scheduleEndpoints + calendarEndpoints + browserEndpoints + pageLinkEndpoints + inboundEndpoints
+            + chatEndpoints
     }
 
     private func pages(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {

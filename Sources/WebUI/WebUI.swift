@@ -71,6 +71,8 @@ public struct WebUI: Sendable {
         case "css": "text/css; charset=utf-8"
         case "js": "text/javascript; charset=utf-8"
         case "txt": "text/plain; charset=utf-8"
+        case "webmanifest": "application/manifest+json"
+        case "png": "image/png"
         default: "application/octet-stream"
         }
     }
@@ -78,7 +80,7 @@ public struct WebUI: Sendable {
     /// Only files of this server may be loaded or run, and no other page may embed the application.
     private static let contentPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-        + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        + "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
     private static func response(_ name: String, _ call: APIRequest) -> HTTPServerResponse {
         guard let file = files.first(where: { $0.name == name }) else {

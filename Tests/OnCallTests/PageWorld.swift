@@ -161,7 +161,7 @@ struct PageWorld {
     }
 
     private mutating func store() {
-        let (changed, _, forgotten) = book.takeChanges()
+        let (changed, _, _, forgotten) = book.takeChanges()
         for entry in changed { disk[entry.page.id] = entry }
         for id in forgotten { disk[id] = nil }
         diskAt = now

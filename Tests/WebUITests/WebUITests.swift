@@ -23,7 +23,10 @@ import WebFixture
         #expect(link["Location"] == "/ui/#/query?g0.expr=up%20%3D%3D%200%26")
     }
 
-    @Test(arguments: ["", "app.css", "app.js", "graph.js", "editor.js", "licenses.txt"])
+    @Test(arguments: [
+        "", "app.css", "app.js", "graph.js", "editor.js", "licenses.txt", "worker.js", "manifest.webmanifest",
+        "icon-192.png", "icon-512.png",
+    ])
     func assetsMayRunAndLoadOnlyWhatTheServerSends(file: String) throws {
         let fixture = try WebFixture(sources: { $0.isReady = { false } })
         let response = try fixture.send("/ui/" + file)
@@ -59,7 +62,7 @@ import WebFixture
     @Test func everyFileIsEmbeddedAsItWasBuilt() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "Sources/CWebUI/built")
-        #expect(WebUI.files.count == 6, "compiled without the web application: scripts/build.sh builds both")
+        #expect(WebUI.files.count == 10, "compiled without the web application: scripts/build.sh builds both")
         for file in WebUI.files {
             #expect(try Data(contentsOf: root.appending(path: file.name)) == Data(file.bytes), "\(file.name)")
         }

@@ -93,6 +93,8 @@ export class Page {
     /** What the page reported: exceptions, messages of the console, violations of the policy. */
     this.problems = [];
     this.requests = [];
+    /** Registrations of service workers by their scopes. */
+    this.registrations = new Map();
     this.downloads = [];
     browser.listeners.push((message) => {
       if (message.sessionId === sessionId) this.heard(message.method, message.params);
@@ -109,6 +111,8 @@ export class Page {
     // The server's refusals and an unplugged network are part of journeys; what the policy blocks is not.
     if (method === 'Log.entryAdded' && params.entry.level === 'error' && params.entry.source !== 'network')
       this.problems.push(params.entry.text);
+    if (method === 'ServiceWorker.workerRegistrationUpdated')
+      for (const one of params.registrations) this.registrations.set(one.scopeURL, one.registrationId);
     if (method === 'Network.requestWillBeSent') this.requests.push(params.request.url);
     if (method === 'Page.loadEventFired') this.isLoaded = true;
   }
@@ -122,9 +126,44 @@ export class Page {
     await this.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 600 });
     await this.dark(isDark);
     await this.browser.send('Browser.grantPermissions', {
-      permissions: ['clipboardReadWrite', 'clipboardSanitizedWrite'],
+      permissions: ['clipboardReadWrite', 'clipboardSanitizedWrite', 'notifications'],
       browserContextId: this.context,
     });
+  }
+
+  /** Delivers a message to the service worker of `scope`, as a push service would. */
+  async push(scope, text) {
+    await this.send('ServiceWorker.enable');
+    await until(() => this.registrations.has(scope), `a service worker of ${scope}`);
+    await this.send('ServiceWorker.deliverPushMessage', {
+      origin: new URL(scope).origin,
+      registrationId: this.registrations.get(scope),
+      data: text,
+    });
+  }
+
+  /** The value of an expression in the service worker of `scope`. */
+  async inWorker(scope, expression) {
+    let worker;
+    await until(async () => {
+      const { targetInfos } = await this.browser.send('Target.getTargets');
+      worker = targetInfos.find(
+        (one) => one.type === 'service_worker' && one.url.startsWith(scope) && one.browserContextId === this.context,
+      );
+      return worker !== undefined;
+    }, `the service worker of ${scope} runs`);
+    const { sessionId } = await this.browser.send('Target.attachToTarget', {
+      targetId: worker.targetId,
+      flatten: true,
+    });
+    const { result, exceptionDetails } = await this.browser.send(
+      'Runtime.evaluate',
+      { expression, awaitPromise: true, returnByValue: true },
+      sessionId,
+    );
+    await this.browser.send('Target.detachFromTarget', { sessionId });
+    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+    return result.value;
   }
 
   dark(isDark) {

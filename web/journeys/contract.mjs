@@ -34,6 +34,7 @@ const requests = {
   getApiV1OncallSchedules: 'v1/oncall/schedules',
   getApiV1OncallSchedulesSchedule: 'v1/oncall/schedules/primary',
   getApiV1OncallPeople: 'v1/oncall/people',
+  getApiV1OncallBrowsers: 'v1/oncall/browsers',
   getApiV2Silences: 'v2/silences',
   getApiV2AlertsGroups: 'v2/alerts/groups',
   getApiV2Alerts: 'v2/alerts',

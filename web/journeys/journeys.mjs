@@ -176,6 +176,93 @@ async function onCall(context) {
   await page.close();
 }
 
+/** A browser is added, shows what is pushed to it, and its notification opens and acknowledges the page. */
+async function notifiedBrowser(context) {
+  const { world, pictures } = context;
+  const page = await visit(context, '#/oncall', { isOperator: true });
+  const scope = `${world.address}/ui/`;
+  await page.sees('Requests wait', '.pages');
+  // What a push service would give; it is not asked, since it is on another machine.
+  await page.value(`(async () => {
+    const pair = await crypto.subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, true, ['deriveBits']);
+    const text = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/[+]/g, '-').replace(/[/]/g, '_').replace(/=/g, '');
+    const keys = { p256dh: text(await crypto.subtle.exportKey('raw', pair.publicKey)), auth: text(crypto.getRandomValues(new Uint8Array(16))) };
+    const endpoint = 'https://fcm.googleapis.com/fcm/send/journey';
+    let current = null;
+    PushManager.prototype.getSubscription = async () => current;
+    PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
+      if (!userVisibleOnly || applicationServerKey.length !== 65 || applicationServerKey[0] !== 4) throw new Error('not a key');
+      current = { endpoint, options: { applicationServerKey: applicationServerKey.buffer }, toJSON: () => ({ endpoint, keys }),
+        unsubscribe: async () => { current = null; return true; } };
+      return current;
+    };
+  })()`);
+  await page.sees('No browser is notified yet.');
+  await page.wait(`!document.querySelector('main .loading')`, 'nothing moves any more');
+  await page.click('button', 'Notify this browser');
+  await page.sees('Calls to this person are shown here', 'dialog');
+  await page.click('dialog button.main', 'Notify');
+  await page.sees('this browser', '[aria-labelledby="browsers-title"]');
+  await page.sees('by fcm.googleapis.com', '[aria-labelledby="browsers-title"]');
+  await page.picture(join(pictures, 'browsers.png'), true);
+  const { browsers } = await world.ask('v1/oncall/browsers');
+  assert.deepEqual(
+    browsers.map((one) => [one.person, one.service]),
+    [['ada', 'fcm.googleapis.com']],
+  );
+
+  // What the server sends about a page is shown, and later messages about it take its place.
+  const [open] = (await world.ask('v1/oncall/pages?state=all')).pages;
+  const message = (state, more) =>
+    JSON.stringify({ page: open.page, state, title: open.title, severity: 'warning', at: 1, ...more });
+  const notifications = `navigator.serviceWorker.ready.then((one) => one.getNotifications())
+    .then((all) => all.map((one) => [one.title, one.body, one.tag, one.requireInteraction].join('|')).join(' & '))`;
+  // The browser takes quiet notifications away after some seconds.
+  const seen = (text) =>
+    until(
+      async () => (await page.value(notifications)).split(' & ').includes(text),
+      text,
+      () => page.value(notifications),
+    );
+  await page.push(scope, message('firing', { text: 'disk of db-3', acknowledge: '/oncall/links/wrong.link' }));
+  await seen(`${open.title}|warning: disk of db-3|page-${open.page}|true`);
+  await page.push(scope, message('acknowledged', { by: 'bob' }));
+  await seen(`Acknowledged: ${open.title}|by bob|page-${open.page}|false`);
+  await page.push(scope, 'not what this version knows');
+  await until(
+    async () => (await page.value(notifications)).includes('Tribune|A message'),
+    'a notification for any text',
+  );
+
+  // The button follows the signed link; one that does not work says so.
+  const press = (action, tag) =>
+    page.inWorker(
+      scope,
+      `(async () => {
+        const [notification] = await self.registration.getNotifications({ tag: '${tag}' });
+        const event = new NotificationEvent('notificationclick', { notification, action: '${action}' });
+        self.dispatchEvent(event);
+      })()`,
+    );
+  await page.push(scope, message('firing', { acknowledge: '/oncall/links/wrong.link' }));
+  await seen(`${open.title}|warning|page-${open.page}|true`);
+  await press('acknowledge', `page-${open.page}`);
+  await until(async () => (await page.value(notifications)).includes('Not acknowledged: '), 'the link does not work');
+  // The notification itself opens the page.
+  await press('', `page-${open.page}`);
+  await page.sees(open.title, 'h1');
+  await page.sees('What it is about');
+
+  await page.keys('g o');
+  await page.click('button', 'Remove ');
+  await page.sees('are not shown there any more', 'dialog');
+  await page.keys('Enter');
+  await page.sees('No browser is notified yet.');
+  assert.deepEqual((await world.ask('v1/oncall/browsers')).browsers, []);
+  checkPage(page, world);
+  await page.close();
+}
+
 /** An expression is completed, drawn, zoomed by dragging, and the way back works. */
 async function query(context) {
   const { world, pictures } = context;
@@ -461,6 +548,7 @@ export const rolloutJourneys = [
 export const readingJourneys = [
   ['the first load', budget],
   ['a page', onCall],
+  ['a browser that is notified', notifiedBrowser],
   ['alerts and silences', alerts],
   ['queries', query],
   ['keyboard', keyboard],

@@ -211,7 +211,7 @@ receivers:
   webhook_configs: [{url: "${base}/notify"}]
 `,
       'oncall.yml': `people:
-- {name: ada, contacts: [{receiver: people}]}
+- {name: ada, contacts: [{receiver: people}, {push: true, after: 10m}]}
 - {name: bob, contacts: [{receiver: people}]}
 schedules:
 - {name: primary, layers: [{people: [ada, bob], turn: 7d, from: "2026-01-05 09:00"}]}
@@ -219,6 +219,7 @@ policies:
 - {name: default, steps: [{notify: [{schedule: primary}]}, {after: 30m, notify: [{person: bob}]}]}
 receivers:
 - {name: on-call, policy: default}
+push: {contact: "mailto:oncall@example.org"}
 `,
       'tribune.yml': `prometheus_config: prometheus.yml
 oncall_config: oncall.yml

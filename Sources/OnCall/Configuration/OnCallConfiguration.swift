@@ -20,6 +20,9 @@ public struct OnCallConfiguration: Equatable, Sendable {
     /// The file with the key of signed links; `nil` for a key that the process makes.
     public var linkKeyFile: String?
 
+    /// How browsers are notified; `nil` for not at all.
+    public var push: PushSettings?
+
     /// Nobody and nothing.
     public init() {}
 
@@ -89,6 +92,15 @@ public struct OnCallConfiguration: Equatable, Sendable {
             }
             linkKeyFile = try reader.optionalText("key_file").map { Paths.resolve($0, from: Paths.directory(of: file)) }
             try reader.finish()
+        }
+        if let node = fields.optional("push") { push = try PushSettings(node, file: file) }
+        if push == nil,
+            let person = roster.people.values.filter({ $0.contacts.contains(where: \.isPush) })
+                .min(by: { $0.name < $1.name })
+        {
+            throw fields.fault(
+                "\(person.name) has a contact {push: true}, which needs the section push with a contact",
+                at: fields.optional("people"), field: "push")
         }
         try fields.finish()
     }

@@ -76,8 +76,20 @@ extension Roster.Person {
         var contacts: [Contact] = []
         for (index, element) in try fields.list("contacts").enumerated() {
             var contact = try FieldReader(element, path: "\(path).contacts[\(index)]", file: file)
-            contacts.append(
-                Contact(receiver: try contact.text("receiver"), delay: try contact.optionalDuration("after") ?? .zero))
+            let delay = try contact.optionalDuration("after") ?? .zero
+            if try contact.optionalFlag("push") == true {
+                guard contact.optional("receiver") == nil else {
+                    throw contact.fault("expected exactly one of receiver, push", field: "push")
+                }
+                contacts.append(.push(to: name, delay: delay))
+            } else {
+                let receiver = try contact.text("receiver")
+                guard Contact.person(ofReceiver: receiver) == nil else {
+                    throw contact.fault(
+                        "browsers are called by {push: true}", at: contact.optional("receiver"), field: "receiver")
+                }
+                contacts.append(Contact(receiver: receiver, delay: delay))
+            }
             try contact.finish()
         }
         if contacts.isEmpty { throw fields.fault("at least one contact is required", field: "contacts") }

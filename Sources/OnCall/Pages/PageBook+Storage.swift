@@ -65,13 +65,16 @@ extension PageBook.Hold {
 }
 
 extension PageBook {
-    /// One write to the journal: pages and overrides that changed, and ids of those that are forgotten. A value.
+    /// One write to the journal: pages, overrides and browsers that changed, and ids of those that are forgotten. A
+    /// value.
     public struct Record: Equatable, Sendable {
         /// The pages.
         public var entries: [Entry]
         /// The overrides.
         public var overrides: [PlannedOverride]
-        /// Ids of forgotten pages and overrides.
+        /// The browsers.
+        public var browsers: [Browser]
+        /// Ids of forgotten pages, overrides and browsers.
         public var forgotten: [String]
         /// When it was written.
         public var at: Timestamp
@@ -80,11 +83,12 @@ extension PageBook {
 
         /// A record.
         public init(
-            entries: [Entry], overrides: [PlannedOverride] = [], forgotten: [String] = [], at: Timestamp,
-            epoch: Int64 = 0
+            entries: [Entry], overrides: [PlannedOverride] = [], browsers: [Browser] = [], forgotten: [String] = [],
+            at: Timestamp, epoch: Int64 = 0
         ) {
             self.entries = entries
             self.overrides = overrides
+            self.browsers = browsers
             self.forgotten = forgotten
             self.at = at
             self.epoch = epoch
@@ -97,7 +101,7 @@ extension PageBook {
             let json: JSON = [
                 "version": .integer(Self.version), "at": at.stored, "epoch": .integer(epoch),
                 "entries": .array(entries.map(\.stored)),
-                "overrides": .array(overrides.map(\.stored)),
+                "overrides": .array(overrides.map(\.stored)), "browsers": .array(browsers.map(\.stored)),
                 "forgotten": .array(forgotten.map(JSON.string)),
             ]
             return Array(json.encoded.utf8)
@@ -110,12 +114,16 @@ extension PageBook {
                 let forgotten = json["forgotten"]?.elements?.compactMap(\.text)
             else { return nil }
             let entries = stored.compactMap(Entry.init(stored:))
-            // Records of earlier versions have no overrides.
+            // Records of earlier versions have neither overrides nor browsers.
             let storedOverrides = json["overrides"]?.elements ?? []
             let overrides = storedOverrides.compactMap(PlannedOverride.init(stored:))
-            guard entries.count == stored.count, overrides.count == storedOverrides.count else { return nil }
+            let storedBrowsers = json["browsers"]?.elements ?? []
+            let browsers = storedBrowsers.compactMap(Browser.init(stored:))
+            guard entries.count == stored.count, overrides.count == storedOverrides.count,
+                browsers.count == storedBrowsers.count
+            else { return nil }
             self.init(
-                entries: entries, overrides: overrides, forgotten: forgotten, at: at,
+                entries: entries, overrides: overrides, browsers: browsers, forgotten: forgotten, at: at,
                 epoch: json["epoch"]?.integer ?? 0)
         }
     }
@@ -125,7 +133,12 @@ extension PageBook {
     public mutating func restored(_ records: [Record], at now: Timestamp) {
         var found: [String: Entry] = [:]
         var overrides: [String: PlannedOverride] = [:]
+        var browsers: [String: Browser] = [:]
         for record in records {
+            for browser in record.browsers {
+                if let known = browsers[browser.id], known.revision > browser.revision { continue }
+                browsers[browser.id] = browser
+            }
             for override in record.overrides {
                 if let known = overrides[override.id], known.revision > override.revision { continue }
                 overrides[override.id] = override
@@ -137,6 +150,7 @@ extension PageBook {
             for id in record.forgotten {
                 found[id] = nil
                 overrides[id] = nil
+                browsers[id] = nil
             }
         }
         // A problem has one open page. A second one can only come of two nodes that both acted: the newer one ends.
@@ -149,14 +163,14 @@ extension PageBook {
                 found[entry.page.id] = nil
             }
         }
-        replaceAll(by: Array(found.values), Array(overrides.values))
+        replaceAll(by: Array(found.values), Array(overrides.values), Array(browsers.values))
         expectHeartbeats(at: now)
         if let last = records.map(\.at).max(), now < last { clockWasSet(by: now - last) }
     }
 
     /// Everything in one record.
     public func record(at now: Timestamp, epoch: Int64 = 0) -> Record {
-        let (entries, overrides) = stored(ids)
-        return Record(entries: entries, overrides: overrides, at: now, epoch: epoch)
+        let (entries, overrides, browsers) = stored(ids)
+        return Record(entries: entries, overrides: overrides, browsers: browsers, at: now, epoch: epoch)
     }
 }

@@ -94,6 +94,8 @@ public struct PageBook: Equatable, Sendable {
     private var calendars: [String: [Schedule.Shift]] = [:]
     /// The overrides that were planned while the service runs, by their ids.
     private(set) var planned: [String: PlannedOverride] = [:]
+    /// The browsers that are notified of calls, by their ids.
+    public private(set) var browsers: [String: Browser] = [:]
     /// The pages by their ids: those that are not resolved, and the last ones that are.
     public internal(set) var entries: [String: Entry] = [:]
     /// The open page of each problem.
@@ -104,9 +106,9 @@ public struct PageBook: Equatable, Sendable {
     var digestDues: [String: DigestDue] = [:]
     /// Resolved pages of which not all receivers have heard.
     private(set) var closing: Set<String> = []
-    /// The pages and overrides that changed since the last call of ``takeChanges()``.
+    /// The pages, overrides and browsers that changed since the last call of ``takeChanges()``.
     private var changed: Set<String> = []
-    /// The pages and overrides that were forgotten since.
+    /// Those that were forgotten since.
     private var forgotten: Set<String> = []
 
     /// No pages.
@@ -136,20 +138,22 @@ public struct PageBook: Equatable, Sendable {
         return [opened, closed, heartbeatWakeAt, digestDues.values.lazy.map(\.at).min()].compactMap { $0 }.min()
     }
 
-    /// The ids of all pages and overrides.
-    public var ids: Set<String> { Set(entries.keys).union(planned.keys) }
+    /// The ids of all pages, overrides and browsers.
+    public var ids: Set<String> { Set(entries.keys).union(planned.keys).union(browsers.keys) }
 
-    /// The pages and overrides that changed since the last call, and the ids of those that need not be stored any more.
-    public mutating func takeChanges() -> (changed: [Entry], overrides: [PlannedOverride], forgotten: [String]) {
+    /// The changes since the last call, and the ids of entries that need not be stored any more.
+    public mutating func takeChanges() -> (
+        changed: [Entry], overrides: [PlannedOverride], browsers: [Browser], forgotten: [String]
+    ) {
         defer { (changed, forgotten) = ([], []) }
-        let ids = changed.sorted()
-        return (ids.compactMap { entries[$0] }, ids.compactMap { planned[$0] }, forgotten.sorted())
+        let stored = stored(changed)
+        return (stored.entries, stored.overrides, stored.browsers, forgotten.sorted())
     }
 
-    /// The pages and overrides with these ids.
-    public func stored(_ ids: Set<String>) -> (entries: [Entry], overrides: [PlannedOverride]) {
+    /// The pages, overrides and browsers with these ids.
+    public func stored(_ ids: Set<String>) -> (entries: [Entry], overrides: [PlannedOverride], browsers: [Browser]) {
         let ids = ids.sorted()
-        return (ids.compactMap { entries[$0] }, ids.compactMap { planned[$0] })
+        return (ids.compactMap { entries[$0] }, ids.compactMap { planned[$0] }, ids.compactMap { browsers[$0] })
     }
 
     // MARK: Problems
@@ -363,6 +367,18 @@ public struct PageBook: Equatable, Sendable {
         bringIntoForce()
     }
 
+    /// Puts a new or changed browser in force.
+    mutating func keep(_ browser: Browser) {
+        browsers[browser.id] = browser
+        changed.insert(browser.id)
+    }
+
+    mutating func forget(browser id: String) {
+        browsers[id] = nil
+        changed.remove(id)
+        forgotten.insert(id)
+    }
+
     // MARK: Bookkeeping
 
     /// Translates what a page wants into actions, and remembers alarms and the next wake-up.
@@ -452,8 +468,9 @@ public struct PageBook: Equatable, Sendable {
     }
 
     /// Puts stored entries in the place of all there are.
-    mutating func replaceAll(by entries: [Entry], _ overrides: [PlannedOverride]) {
+    mutating func replaceAll(by entries: [Entry], _ overrides: [PlannedOverride], _ browsers: [Browser]) {
         self.entries = [:]
+        self.browsers = Dictionary(browsers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         planned = Dictionary(overrides.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         bringIntoForce()
         open = [:]

@@ -24,7 +24,7 @@ extension OnCallConfiguration {
         }
         for name in receivers.keys.sorted() { check(name, "receivers[name=\(name)].name", calls: false) }
         for person in roster.people.values.sorted(by: { $0.name < $1.name }) {
-            for (index, contact) in person.contacts.enumerated() {
+            for (index, contact) in person.contacts.enumerated() where !contact.isPush {
                 check(contact.receiver, "people[name=\(person.name)].contacts[\(index)].receiver", calls: true)
             }
         }

@@ -115,6 +115,8 @@ struct ServiceSources {
         sources.chatOrder = { [onCall] (action, service, peer) throws(ChatRefusal) in
             try onCall.order(of: action, at: service, peer: peer)
         }
+        sources.pushKey = { [onCall] in onCall.pushKey }
+        sources.orderBrowser = { [onCall] order throws(OnCallRefusal) in try onCall.order(order) }
         sources.calendarToken = { [onCall] in onCall.calendarToken(of: $0) }
         sources.calendarPerson = { [onCall] in onCall.person(ofCalendar: $0) }
         sources.link = { [onCall] (token) throws(PageLinks.Refusal) in try onCall.link(token) }

@@ -9,7 +9,7 @@ import Testing
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
         .standardized.path
 
-    private static func blocks(_ language: String) -> [String] {
+    static func blocks(_ language: String) -> [String] {
         page.matches(of: /```([a-z]*)\n((?s).*?)```/).filter { $0.1 == language }.map { String($0.2) }
     }
 
@@ -22,12 +22,18 @@ import Testing
         #expect(shown.split(separator: "\n").dropFirst().joined(separator: "\n") + "\n" == printed.output)
     }
 
-    @Test func `the examples of chats and calendars are valid`() throws {
+    @Test func `the examples of chats, browsers and calendars are valid`() throws {
         let directory = TemporaryDirectory()
         let blocks = Self.blocks("yaml")
         directory.write("signing-secret-of-slack", to: "slack-signing.key")
         let chat = directory.write(blocks[7], to: "chat.yml")
         #expect(try TribuneProgram.run(["check", "oncall", chat]).exit == .code(0))
+        let push = directory.write(blocks[8], to: "push.yml")
+        let pushed = try TribuneProgram.run(["check", "oncall", push])
+        #expect(pushed.exit == .code(0), "\(pushed)")
+        directory.write(blocks[8].replacing("mailto:", with: ""), to: "push.yml")
+        let wrong = try TribuneProgram.run(["check", "oncall", push])
+        #expect(wrong.exit == .code(1) && (wrong.output + wrong.errors).contains("push.contact"), "\(wrong)")
 
         let calendar = """
             BEGIN:VCALENDAR
@@ -42,7 +48,7 @@ import Testing
         let server = LoopbackServer { _ in .ok(calendar) }
         defer { server.stop() }
         directory.write(server.url + "/secret.ics\n", to: "calendar.url")
-        let file = directory.write(blocks[8], to: "calendar.yml")
+        let file = directory.write(blocks[9], to: "calendar.yml")
         let checked = try TribuneProgram.run(["check", "oncall", file])
         #expect(checked.exit == .code(0), "\(checked.output)\(checked.errors)")
         #expect(try TribuneProgram.run(["oncall", "who", file]).output == "primary  ada\n")
@@ -55,7 +61,7 @@ import Testing
     @Test func `all examples together are a configuration, and a contact without a receiver is found`() throws {
         let directory = TemporaryDirectory()
         let blocks = Self.blocks("yaml")
-        #expect(blocks.count == 9)
+        #expect(blocks.count == 10)
         for key in ["legacy.key", "backup.key", "backup-beat.key"] {
             directory.write("key-of-\(key.hashValue)-0000", to: key)
         }

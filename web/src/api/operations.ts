@@ -291,6 +291,21 @@ export const getApiV1OncallPeople: Operation<'getApiV1OncallPeople', {}> = {
   method: 'GET', path: 'v1/oncall/people', permission: 'read', kind: 'data',
 };
 
+/** Lists the browsers that are notified, with the key that browsers subscribe with. */
+export const getApiV1OncallBrowsers: Operation<'getApiV1OncallBrowsers', {}> = {
+  method: 'GET', path: 'v1/oncall/browsers', permission: 'read', kind: 'data',
+};
+
+/** Lets a browser be notified of the calls to a person. */
+export const postApiV1OncallBrowsers: Operation<'postApiV1OncallBrowsers', { 'person': string; 'endpoint': string; 'p256dh': string; 'auth': string; 'name'?: string }> = {
+  method: 'POST', path: 'v1/oncall/browsers', permission: 'silence', kind: 'data',
+};
+
+/** Lets a browser not be notified any more. */
+export const deleteApiV1OncallBrowsersBrowser: Operation<'deleteApiV1OncallBrowsersBrowser', { 'browser': string }> = {
+  method: 'DELETE', path: 'v1/oncall/browsers/{browser}', permission: 'silence', kind: 'data',
+};
+
 /** Shows who the server takes the client for. */
 export const getApiV1AccessWhoami: Operation<'getApiV1AccessWhoami', {}> = {
   method: 'GET', path: 'v1/access/whoami', permission: 'read', kind: 'data',

@@ -319,6 +319,15 @@ export interface Schedule {
   next: string | null;
 }
 
+/** A browser that is notified of the calls to a person. */
+export interface NotifiedBrowser {
+  browser: string;
+  person: string;
+  name: string;
+  service: string;
+  at: string;
+}
+
 /** A time in which the same person is on call, or nobody. */
 export interface Shift {
   person: string | null;
@@ -393,8 +402,11 @@ export interface Answers {
   postApiV1OncallOverridesOverride: { overrides: PlannedOverride[] };
   deleteApiV1OncallOverridesOverride: { overrides: PlannedOverride[] };
   getApiV1OncallPeople: {
-    people: { name: string; calendar: string; contacts: { receiver: string; after: string }[] }[];
+    people: { name: string; calendar: string; contacts: { receiver: string; push: boolean; after: string }[] }[];
   };
+  getApiV1OncallBrowsers: { key: string | null; browsers: NotifiedBrowser[] };
+  postApiV1OncallBrowsers: NotifiedBrowser;
+  deleteApiV1OncallBrowsersBrowser: NotifiedBrowser;
   getApiV2Silences: Silence[];
   postApiV2Silences: { silenceID: string };
   getApiV2AlertsGroups: AlertGroup[];

@@ -12,6 +12,7 @@ import { absolute, duration } from '../model/time';
 import { link } from '../router';
 import { may } from '../state/live';
 import { Asked } from './asked';
+import { Browsers } from './browsers';
 import type { View } from './context';
 import { Badge, Card, Copy, Empty, Fault, Input, Labels, Loading, Modal, Time } from './parts';
 import { Shifts } from './shifts';
@@ -61,6 +62,9 @@ export function OnCallView(view: View) {
         ) : (
           <PageList view={view} pages={open} />
         )}
+      </Card>
+      <Card id="browsers" title="Browsers that are notified" wide>
+        <Browsers view={view} />
       </Card>
       <Card id="people" title="People" wide>
         <People view={view} />
@@ -232,9 +236,10 @@ function People({ view }: { view: View }) {
             {data.people.map((one) => {
               const address = new URL(`..${one.calendar}`, document.baseURI).href;
               const contacts = one.contacts
-                .map((contact) =>
-                  contact.after === '0s' ? contact.receiver : `${contact.receiver} after ${contact.after}`,
-                )
+                .map((contact) => {
+                  const way = contact.push ? 'browsers' : contact.receiver;
+                  return contact.after === '0s' ? way : `${way} after ${contact.after}`;
+                })
                 .join(', ');
               return (
                 <li key={one.name}>
