@@ -48,7 +48,7 @@ import Testing
         let server = LoopbackServer { _ in .ok(calendar) }
         defer { server.stop() }
         directory.write(server.url + "/secret.ics\n", to: "calendar.url")
-        let file = directory.write(blocks[9], to: "calendar.yml")
+        let file = directory.write(blocks[10], to: "calendar.yml")
         let checked = try TribuneProgram.run(["check", "oncall", file])
         #expect(checked.exit == .code(0), "\(checked.output)\(checked.errors)")
         #expect(try TribuneProgram.run(["oncall", "who", file]).output == "primary  ada\n")
@@ -61,7 +61,7 @@ import Testing
     @Test func `all examples together are a configuration, and a contact without a receiver is found`() throws {
         let directory = TemporaryDirectory()
         let blocks = Self.blocks("yaml")
-        #expect(blocks.count == 10)
+        #expect(blocks.count == 11)
         for key in ["legacy.key", "backup.key", "backup-beat.key"] {
             directory.write("key-of-\(key.hashValue)-0000", to: key)
         }

@@ -65,6 +65,64 @@ import Testing
         #expect(Set(calls.map(\.page)).count == 1)
     }
 
+    /// Random numbers, so that each run kills at other moments; printed where the test fails.
+    @Test func `kills at any moment between trip and end lose no page and repeat no step`() throws {
+        let isDown = Atomic(true)
+        let target = LoopbackServer { _ in .ok("down \(isDown.load(ordering: .relaxed) ? 1 : 0)\n") }
+        defer { target.stop() }
+        let world = try PagingWorld(
+            policy: """
+                steps: [{notify: [{person: ada}]}, {after: 2s, notify: [{receiver: second}]}, {after: 40s, notify: [{receiver: third}]}]
+                """,
+            files: [
+                "prometheus.yml": """
+                global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}
+                rule_files: [rules.yml]
+                scrape_configs: [{job_name: web, static_configs: [{targets: ['127.0.0.1:\(target.port)']}]}]
+                """,
+                "rules.yml": "groups: [{name: g, rules: [{alert: Down, expr: down > 0}]}]\n",
+            ])
+        var moments: [Int] = []
+        /// Kills after a random time, again and again, until `isOver`, and leaves a running process.
+        func kill(until isOver: () throws -> Bool) throws {
+            for _ in 0..<30 {
+                let moment = Int.random(in: 0...900)
+                moments.append(moment)
+                let end = SystemClock.monotonicNanoseconds(in: Int64(moment))
+                while SystemClock.monotonicNanoseconds() < end { usleep(2000) }
+                world.tribune.process.signal(SIGKILL)
+                _ = world.tribune.process.wait()
+                try world.tribune.restart()
+                if try isOver() { return }
+            }
+            // A machine on which a start takes longer than the time between kills gets no further.
+            let isThere = try Loopback.eventually { try isOver() }
+            #expect(isThere, "\(moments) \(world.tribune.log)")
+        }
+        func calls(_ path: String) -> [PageInbox.Message] {
+            world.inbox.messages.filter { $0.path == path && $0.status == "firing" }
+        }
+        try kill { !calls("second").isEmpty }
+        let call = try #require(calls("first").first)
+        #expect(
+            Loopback.eventually {
+                (try? world.send("POST", call.acknowledge).status).map { $0 == 200 || $0 == 410 } ?? false
+            })
+        let third = calls("third").count
+        #expect(world.page("Down")?["by"]?.text == "ada", "\(moments)")
+        // Whatever was cut off, nobody is called after the answer, and everybody hears of the end.
+        for _ in 0..<3 { try kill { true } }
+        isDown.store(false, ordering: .relaxed)
+        func hasHeardTheEnd(_ path: String) -> Bool {
+            world.inbox.messages.contains { $0.path == path && $0.status == "resolved" && $0.page == call.page }
+        }
+        try kill { hasHeardTheEnd("first") && hasHeardTheEnd("second") }
+        #expect(calls("third").count == third && world.page("Down")?["state"]?.text == "resolved", "\(moments)")
+        #expect(Set(world.inbox.messages.map(\.page)) == [call.page], "\(moments)")
+        // A call may be repeated with its number, and never comes with another one.
+        for path in ["first", "second"] { #expect(Set(calls(path).map(\.call)).count == 1, "\(moments)") }
+    }
+
     @Test(.enabled(if: PostgresServer.programDirectory != nil, "PostgreSQL is not installed"))
     func `the node that takes over goes on with the next step, and knows who acknowledged`() throws {
         let database = try PostgresServer()
