@@ -110,7 +110,7 @@ extension TribuneAPI {
             case .resolved(let at): writer.member("resolved", at)
             case .escalating: break
             }
-            writer.member("next_call", orNull: page.state == .escalating ? entry.wakeAt.map(text) : nil)
+            writer.member("next_call", orNull: book.nextCall(of: entry).map(text))
             if case .child(let parent) = entry.hold {
                 writer.member("child_of", parent)
             } else {

@@ -34,6 +34,25 @@ import YAML
         }
     }
 
+    @Test func `the next call is shown while there is one, and not where a page only waits for its end`() throws {
+        var book = try book()
+        func next(_ id: String) -> Timestamp? { book.entries[id].flatMap { book.nextCall(of: $0) } }
+        _ = book.triggered(problem("auth"), id: "a", at: minute(0))
+        #expect(next("a") == minute(5))
+        _ = book.clockReached(minute(5))
+        // The last step has fired; what follows is that nobody answered.
+        #expect(next("a") == nil && book.entries["a"]?.wakeAt != nil)
+        _ = book.triggered(problem("other", policy: "quiet"), id: "q", at: minute(6))
+        #expect(next("q") == nil)
+        _ = book.triggered(problem("pgc"), id: "b", at: minute(7))
+        #expect(next("b") == nil)
+        _ = book.ended("k-auth", by: "s", at: minute(10))
+        #expect(next("b") == minute(12))
+        let order = PageOrder(.acknowledge, by: PageActor(identity: "ada", method: "token"))
+        _ = book.ordered(order, page: "b", at: minute(11))
+        #expect(next("b") == nil)
+    }
+
     private func recorded(_ actions: [PageBook.Action]) -> [String] {
         actions.compactMap { if case .record(let event) = $0 { "\(event.page) \(event.kind.rawValue)" } else { nil } }
     }
