@@ -228,7 +228,7 @@ let package = Package(
             dependencies: [
                 "MetricModel", "MetricStore", "PromQL", "Exposition", "RemoteWrite", "GoTemplate", "Scraper",
                 "RuleEngine", "Snappy", "WebServer", "YAML", "JSON", "Durable", "Identity", "TLS",
-                "WebConfiguration",
+                "WebConfiguration", "OnCall", "Runtime",
             ],
             path: "Fuzzing/Targets", swiftSettings: testing),
         .testTarget(

@@ -46,6 +46,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case cookie = "cookie"
     /// The file of `--web.config.file`.
     case webConfiguration = "web-configuration"
+    /// iCalendar files: shifts are in order, of people, and the same with other line ends.
+    case calendar
+    /// `oncall.yml`: shifts of schedules leave no hole, and at each moment name who is on call.
+    case onCall = "oncall-configuration"
+    /// Records of the journal of pages: what is read is written and read back.
+    case pages = "page-journal"
 
     /// Feeds `bytes` to the target.
     ///
@@ -73,6 +79,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .token: AccessFuzzing.tokenFinding(in: bytes)
         case .cookie: AccessFuzzing.cookieFinding(in: bytes)
         case .webConfiguration: AccessFuzzing.webConfigurationFinding(in: bytes)
+        case .calendar: OnCallFuzzing.calendarFinding(in: bytes)
+        case .onCall: OnCallFuzzing.configurationFinding(in: bytes)
+        case .pages: OnCallFuzzing.journalFinding(in: bytes)
         }
     }
 }
