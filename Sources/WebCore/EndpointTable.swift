@@ -39,6 +39,17 @@ public struct EndpointTable: Sendable {
                 declared == endpoint.path.parameterNames, "\(endpoint.path): path parameters are not declared")
             add(endpoint)
         }
+        templates.sort { Self.precedes($0.segments, $1.segments) }
+    }
+
+    /// Whether paths are compared with `left` first: a segment with a name is preferred to a parameter, whatever the
+    /// order of the endpoints.
+    private static func precedes(_ left: [Substring], _ right: [Substring]) -> Bool {
+        for (one, other) in zip(left, right) {
+            let (isParameter, isOtherParameter) = (one.first == "{", other.first == "{")
+            if isParameter != isOtherParameter { return isOtherParameter }
+        }
+        return false
     }
 
     private mutating func add(_ endpoint: Endpoint) {

@@ -22,7 +22,8 @@ import WebServer
         EndpointTable([
             endpoint([.get], "/a"), endpoint([.post], "/a", body: .json, errors: .envelope),
             endpoint([.get], "/a/{name}"), endpoint([.delete], "/a/{name}", permission: .order, errors: .jsonString),
-            endpoint([.get, .post], "/api/v1/{x}/b/{y}"),
+            endpoint([.get, .post], "/api/v1/{x}/b/{y}"), endpoint([.get], "/plans/{plan}/{verb}"),
+            endpoint([.get], "/plans/{plan}/tasks"), endpoint([.get], "/plans/all/{verb}"),
         ]), .init(), registry: Registry())
 
     private func answer(_ method: String, _ path: String, body: Int = 0) -> (status: Int, text: String) {
@@ -41,6 +42,12 @@ import WebServer
         for path in ["", "/", "/b", "/a/", "/a/x/y", "a", "/api/v1//b/2", "/api/v1/1/c/2"] {
             #expect(answer("GET", path).status == 404, "\(path)")
         }
+    }
+
+    @Test func namesArePreferredToParameters() {
+        #expect(answer("GET", "/plans/p/start") == (200, #"/plans/{plan}/{verb} ["p", "start"]"#))
+        #expect(answer("GET", "/plans/p/tasks") == (200, #"/plans/{plan}/tasks ["p"]"#))
+        #expect(answer("GET", "/plans/all/tasks") == (200, #"/plans/all/{verb} ["tasks"]"#))
     }
 
     @Test func otherMethodsAreRefusedWithThoseAllowed() {
