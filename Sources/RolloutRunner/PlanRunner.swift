@@ -190,7 +190,11 @@ final class PlanRunner: Sendable {
             core.orders.append(
                 Order(
                     command: command, outcome: outcome, record: core.machine.controller.lastRecord, answer: answer))
-        case .plan(let plan, let answer): answer.give(replacePlan(by: plan, &core))
+        case .plan(let plan, let answer):
+            let waits = replacePlan(by: plan, &core)
+            // Whoever has the answer sees the plan that it speaks of.
+            publish(&core)
+            answer.give(waits)
         case .rules(let watches): perform(core.machine.rulesChanged(to: watches, at: now), &core)
         case .notified(let rollback, let receiver): step(&core) { $0.notified(of: rollback, by: receiver, at: $1) }
         case .history(let isAvailable): step(&core) { $0.historyChanged(isAvailable: isAvailable, at: $1) }
