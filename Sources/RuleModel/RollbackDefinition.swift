@@ -124,15 +124,20 @@ public struct RollbackDefinition: Equatable, Sendable {
         public var scope: Scope
         /// The policy for an unhealthy stable version.
         public var onTargetUnhealthy: UnhealthyTarget
+        /// The share of the candidate in percent, from 1 to 99, to which a trip lowers it instead of rolling back;
+        /// `nil` to roll back.
+        public var reduceTo: Int?
 
         /// An action.
         public init(
-            plan: String, service: String? = nil, scope: Scope = .service, onTargetUnhealthy: UnhealthyTarget = .freeze
+            plan: String, service: String? = nil, scope: Scope = .service, onTargetUnhealthy: UnhealthyTarget = .freeze,
+            reduceTo: Int? = nil
         ) {
             self.plan = plan
             self.service = service
             self.scope = scope
             self.onTargetUnhealthy = onTargetUnhealthy
+            self.reduceTo = reduceTo
         }
     }
 

@@ -74,6 +74,7 @@ public struct Shape: Sendable {
         if random.chance(0.15) { disturbances.append(.observation) }
         if random.chance(0.12) { cannotGoBack(&random) }
         if random.chance(0.25) { hasHooks(&random) }
+        if !isUnmanaged, random.chance(0.1) { rule.action.reduceTo = Int(random.pick(1...30)) }
     }
 
     /// A plan with hooks at some of the moments.

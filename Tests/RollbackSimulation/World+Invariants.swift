@@ -333,7 +333,9 @@ extension World {
         if controller.state.phase != .promoting {
             check(.toldOnce, !isTold, "the end of a freeze was not notified")
         } else if !controller.freezes.isEmpty {
-            check(.toldOnce, isTold, "a freeze was not notified")
+            // The page about a reduction speaks of the freeze as well.
+            let isReduced = rule.action.reduceTo != nil && told.contains { $0.contains("/reduced: ") }
+            check(.toldOnce, isTold || isReduced, "a freeze was not notified")
         }
     }
 

@@ -138,7 +138,7 @@ extension World {
         }
         let targets = order.targets(of: name, rule.action.scope)
         let traffic = targets.filter { name in
-            (controller.state.services[name]?.split.candidate ?? 0) > 0 && !isStuck(name)
+            (controller.state.services[name]?.split.candidate ?? 0) > (rule.action.reduceTo ?? 0) && !isStuck(name)
         }
         if controller.state.observingUntil != nil {
             let isTold = traffic.isEmpty || told.contains { $0.contains("/no-shift: ") }

@@ -81,6 +81,13 @@ import Testing
         #expect(decisions.map(\.cooldownUntil) == [time(6), time(8), time(9), time(17)])
     }
 
+    @Test func aRuleThatReducesLeavesTheServiceToOthers() {
+        var rule = definition()
+        rule.action.reduceTo = 10
+        let decisions = run(("db", "1---", rule), ("all", "--1-", definition(scope: .all))).decisions
+        #expect(decisions.map(\.outcome) == [.reduce(["db"], to: 10), .rollBack(["web", "db"])])
+    }
+
     @Test func aShadowRuleDoesNotActAndStartsNoCooldown() {
         let decisions = run(("r", "1-", definition(mode: .shadow))).decisions
         #expect(decisions.map(\.outcome) == [.shadow(["db"])])

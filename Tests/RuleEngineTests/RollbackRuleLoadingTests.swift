@@ -101,6 +101,22 @@ import YAML
                 ])
     }
 
+    @Test func readsTheShareOfAReduction() throws {
+        func rule(_ share: String) -> String {
+            "{rollback: R, expr: x, trip: '> 1', action: {plan: p, reduce_to: \(share)}}"
+        }
+        let query = try #require(try load("groups: [{name: g, rules: [\(rule("25"))]}]"))
+        #expect(query.definition.action.reduceTo == 25)
+        #expect(query.definition.canonicalText.contains("action.reduce_to: \"25\"\n"))
+        for share in ["0", "100", "-1"] {
+            #expect(
+                faults(rule(share)) == [
+                    "groups[0].rules[0].action.reduce_to: expected a share in percent from 1 to 99"
+                ])
+        }
+        #expect(faults(rule("half")).count == 1)
+    }
+
     @Test func refusesTheSameNameTwice() {
         let rule = "{rollback: R, expr: x, trip: '> 1', action: {plan: p}}"
         #expect(faults("\(rule), \(rule)") == ["groups[0]: rollback rule \"R\" is repeated in the group"])

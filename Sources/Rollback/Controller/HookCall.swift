@@ -70,5 +70,5 @@ struct HookWork: Equatable {
     /// The last answer.
     var answer: HookAnswer?
     /// The key of the page about it; `nil` if there is none.
-    var told: String?
+    var page: String?
 }

@@ -27,7 +27,7 @@ struct JournalStanding: Equatable {
     /// Since when it cannot be written, or not in time.
     private(set) var faultSince: Instant?
     /// The key of the notification about it.
-    var told: String?
+    var page: String?
     /// Whether the lease was left to others because of it.
     var hasYielded = false
 

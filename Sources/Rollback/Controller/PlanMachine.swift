@@ -143,7 +143,7 @@ package struct PlanMachine: Equatable, Sendable {
             actions += step(at: now) { $0.tripped(trip, cause: cause, at: now) }
         }
         for action in outcome {
-            if let told = told(action, measurement, at: now) { actions.append(.control(told)) }
+            if let reported = reported(action, measurement, at: now) { actions.append(.control(reported)) }
         }
         actions += holdBack(at: now)
         let counted = measurement.failure == nil ? measurement.elements.filter { $0.counts && !$0.value.isNaN } : []
@@ -205,14 +205,14 @@ package struct PlanMachine: Equatable, Sendable {
         for rule in rules.values {
             for (labels, track) in rule.tracks {
                 if rule.holdsBack(track) { freezes.insert("\(rule.definition.name)\(labels): tripped") }
-                if track.told.contains(.freeze) { freezes.insert("\(rule.definition.name)\(labels): no data") }
+                if track.announced.contains(.freeze) { freezes.insert("\(rule.definition.name)\(labels): no data") }
             }
         }
         return freezes
     }
 
     /// The notifications and events for the outcome of a measurement.
-    private func told(
+    private func reported(
         _ action: RollbackRule.Action, _ measurement: RollbackMeasurement, at now: Instant
     ) -> RolloutController.Action? {
         func event(_ kind: RollbackEvent.Kind, _ labels: Labels, _ more: [JSON.Member]) -> RolloutController.Action {

@@ -121,6 +121,7 @@ extension Trip {
             "mode": .string(mode.rawValue), "cooldown": .integer(cooldown.rawValue),
             "time": .integer(time.milliseconds), "cause": .integer(causeNanoseconds),
             "sampled_at": sampledAt.map { .integer($0.milliseconds) } ?? .null,
+            "reduce_to": reduceTo.map { .integer(Int64($0)) } ?? .null,
             "rule_labels": .object(ruleLabels.pairs.map { JSON.Member($0.name, .string($0.value)) }),
             "annotations": .object(annotations.pairs.map { JSON.Member($0.name, .string($0.value)) }),
         ]
@@ -161,6 +162,7 @@ extension Trip {
         causeNanoseconds = cause
         // Records of earlier versions do not have these.
         sampledAt = json["sampled_at"]?.integer.map { Timestamp(milliseconds: $0) }
+        reduceTo = json["reduce_to"]?.integer.flatMap(Int.init(exactly:))
         ruleLabels = Labels((json["rule_labels"]?.members ?? []).map { Label($0.name, $0.value.text ?? "") })
         annotations = Labels((json["annotations"]?.members ?? []).map { Label($0.name, $0.value.text ?? "") })
     }

@@ -72,14 +72,9 @@ extension RolloutController {
         for service in plan.services.map(\.name) {
             guard let lack = lack(of: service, at: now) else {
                 work[service]?.lackSince = nil
-                guard let key = work[service]?.toldLack else { continue }
-                work[service]?.toldLack = nil
-                outbox.append(
-                    .notify(
-                        RollbackNotice(
-                            plan: plan.name, key: key, kind: .over,
-                            text: "plan \(plan.name): \(service) is no longer held back by missing data",
-                            receivers: plan.notify)))
+                guard let key = work[service]?.lackPage else { continue }
+                work[service]?.lackPage = nil
+                resolvePage(key, ": \(service) is no longer held back by missing data")
                 continue
             }
             let since = work[service]?.lackSince ?? now
@@ -87,13 +82,13 @@ extension RolloutController {
             let end = since + plan.gateTimeout
             if now < end { wake(at: end) }
             // A freeze of the whole plan has been notified.
-            guard now >= end, work[service]?.toldLack == nil, toldFreeze == nil else { continue }
+            guard now >= end, work[service]?.lackPage == nil, freezePage == nil else { continue }
             let percent = state.services[service]?.split.candidate ?? 0
-            let key = page(
+            let page = page(
                 "\(service)/evidence",
                 "plan \(plan.name): \(service) stays at \(percent) %: \(lack.description). Repair the measurement, "
                     + "or run: tribune rollout promote \(plan.name) --without-data --reason=…")
-            work[service]?.toldLack = key
+            work[service]?.lackPage = page
         }
     }
 }

@@ -5,7 +5,9 @@ extension RolloutController {
     /// Every rollout begins without a measurement of the rules of `freeze_if`, which stops promotion too
     /// (``obstacle(at:)``). It is notified when it has lasted `gate_timeout`, because then nothing measures the rule.
     private func freeze(at now: Instant) -> String? {
-        if let held = freezes.min() { return "held back by \(held)" }
+        // The page about a reduction says so already.
+        let known = work.values.compactMap { $0.reduction?.freeze }
+        if let held = freezes.subtracting(known).min() { return "held back by \(held)" }
         for name in plan.freezeIf {
             switch standings[name] {
             case .healthy: continue
@@ -34,25 +36,36 @@ extension RolloutController {
         if now < end { wake(at: end) }
     }
 
+    /// Pages that the rollout was paused without an order. ``resolvePausePages()`` resolves it.
+    mutating func pagePause(_ key: String, _ reason: String) {
+        pausePages.append(page(key, "plan \(plan.name): promotion stands still: \(reason)"))
+    }
+
+    /// Resolves the pages of ``pagePause(_:_:)`` when the rollout is no longer paused.
+    mutating func resolvePausePages() {
+        switch state.phase {
+        case .paused: break
+        case .idle, .promoting, .promoted, .retired, .rollingBack, .rolledBack:
+            for page in pausePages { resolvePage(page, ": promotion does not stand still any more") }
+            pausePages = []
+        }
+    }
+
     /// Pages once when promotion freezes, and resolves the page when it continues or ends.
     ///
     /// The state of notifications is lost with the process and with the lease: the successor notifies again with the
     /// same key.
-    mutating func tellOfFreeze(at now: Instant) {
+    mutating func notifyOfFreeze(at now: Instant) {
         awaitMeasurements(at: now)
         // Active trips are notified when the rules have been rearmed after the last rollout.
         guard !outbox.contains(.rearm) else { return }
         let reason = state.phase == .promoting ? freeze(at: now) : nil
-        switch (reason, toldFreeze) {
+        switch (reason, freezePage) {
         case (let reason?, nil):
-            toldFreeze = page("promotion/frozen", "plan \(plan.name): promotion stands still: \(reason)")
+            freezePage = page("promotion/frozen", "plan \(plan.name): promotion stands still: \(reason)")
         case (nil, let key?):
-            toldFreeze = nil
-            outbox.append(
-                .notify(
-                    RollbackNotice(
-                        plan: plan.name, key: key, kind: .over,
-                        text: "plan \(plan.name): promotion is no longer frozen", receivers: plan.notify)))
+            freezePage = nil
+            resolvePage(key, ": promotion is no longer frozen")
         case (nil, nil), (_?, _?): break
         }
     }

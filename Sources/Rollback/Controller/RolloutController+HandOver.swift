@@ -38,7 +38,7 @@ extension RolloutController {
                 ], at: now)
             controller.resumeRollback(at: now)
             guard !isComplete, case .paused(let reason) = controller.state.phase else { return }
-            controller.page("took-over/\(new)", "plan \(controller.plan.name): promotion stands still: \(reason)")
+            controller.pagePause("took-over/\(new)", reason)
         }
     }
 

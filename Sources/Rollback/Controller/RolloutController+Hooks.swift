@@ -181,8 +181,7 @@ extension RolloutController {
             // Nothing speaks against the traffic that the candidate has.
             guard state.phase == .promoting else { return }
             stop(reason, at: now)
-            let told = page("hook/\(key)/failed", "plan \(plan.name): promotion stands still: \(reason)")
-            failedHooks.append(told)
+            pagePause("hook/\(key)/failed", reason)
         case .afterStage:
             guard state.phase == .promoting, !state.isFull, let service = place.service,
                 case .baking(let stage, _)? = state.services[service]?.progress, stage == place.stage
@@ -215,12 +214,6 @@ extension RolloutController {
     /// Drops what is waited for no more, and pages once about each hook that has given no verdict for `gate_timeout`.
     /// One after a promotion or a rollback is then given up.
     mutating func tendHooks(at now: Instant) {
-        switch state.phase {
-        case .paused: break
-        case .idle, .promoting, .promoted, .retired, .rollingBack, .rolledBack:
-            for told in failedHooks { resolve(told, "promotion does not stand still any more") }
-            failedHooks = []
-        }
         for (key, work) in hooks {
             guard let (hook, place) = place(of: key), isAwaited(place, key) else {
                 resolve(key)
@@ -232,12 +225,12 @@ extension RolloutController {
                 wake(at: end)
                 continue
             }
-            guard work.told == nil else { continue }
+            guard work.page == nil else { continue }
             let detail =
                 work.answer.map { "\($0.verdict == .hold ? "hold" : "no verdict"): \($0.detail)" } ?? "no answer"
             let text = "hook \(hook.name) \(place.text): \(detail)"
-            let told = page("hook/\(key)", "plan \(plan.name): waits for \(text)", severity: "warning")
-            hooks[key]?.told = told
+            let page = page("hook/\(key)", "plan \(plan.name): waits for \(text)", severity: "warning")
+            hooks[key]?.page = page
             switch place.moment {
             case .beforeRollout, .beforeStage, .afterStage: continue
             case .afterPromotion, .afterRollback:
@@ -266,16 +259,8 @@ extension RolloutController {
 
     /// Resolves the page about the wait for a hook.
     private mutating func resolve(_ key: String) {
-        if let told = hooks[key]?.told { resolve(told, "the hook is not waited for any more") }
-    }
-
-    /// Resolves the page `told`.
-    private mutating func resolve(_ told: String, _ text: String) {
-        outbox.append(
-            .notify(
-                RollbackNotice(
-                    plan: plan.name, key: told, kind: .over, text: "plan \(plan.name): \(text)",
-                    receivers: plan.notify)))
+        let page = hooks[key]?.page
+        if let page { resolvePage(page, ": the hook is not waited for any more") }
     }
 
     /// Forgets the verdicts about the stages of `service`.

@@ -26,9 +26,9 @@ extension RolloutController {
         case .promoting, .paused, .promoted:
             standStill(reason)
             stop(reason, at: now)
-            let told = "irreversible \(service)"
-            if toldTrips[told] == nil {
-                toldTrips[told] = page("\(service)/irreversible", "plan \(plan.name): \(reason)")
+            let trip = "irreversible \(service)"
+            if tripPages[trip] == nil {
+                tripPages[trip] = page("\(service)/irreversible", "plan \(plan.name): \(reason)")
             }
         case .idle, .retired, .rollingBack, .rolledBack: break
         }

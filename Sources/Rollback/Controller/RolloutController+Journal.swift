@@ -43,18 +43,13 @@ extension RolloutController {
     mutating func followJournal(at now: Instant) {
         guard let trouble = journal.trouble(at: now) else {
             if let since = journal.waitingSince { wake(at: since + JournalStanding.patience) }
-            guard let key = journal.told else { return }
-            journal.told = nil
-            outbox.append(
-                .notify(
-                    RollbackNotice(
-                        plan: plan.name, key: key, kind: .over,
-                        text: "plan \(plan.name): the journal is written again", receivers: plan.notify)))
-            return
+            guard let key = journal.page else { return }
+            journal.page = nil
+            return resolvePage(key, ": the journal is written again")
         }
-        if journal.told == nil {
+        if journal.page == nil {
             let key = "\(plan.name)/journal"
-            journal.told = key
+            journal.page = key
             let notice = RollbackNotice(
                 plan: plan.name, key: key, kind: .page,
                 text: "plan \(plan.name): the journal cannot be written: \(trouble). Rollbacks go on, and nothing is "

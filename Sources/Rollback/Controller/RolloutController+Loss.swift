@@ -53,11 +53,7 @@ extension RolloutController {
         guard state.loss != nil else { return .ignored("no record was lost") }
         state.loss = nil
         journal("acknowledged", at: now)
-        outbox.append(
-            .notify(
-                RollbackNotice(
-                    plan: plan.name, key: "\(plan.name)/\(Self.lossKey)", kind: .over,
-                    text: "plan \(plan.name): the loss of its record was acknowledged", receivers: plan.notify)))
+        resolvePage("\(plan.name)/\(Self.lossKey)", ": the loss of its record was acknowledged")
         return .accepted
     }
 

@@ -34,9 +34,9 @@ extension RolloutController {
         self[route].isDriftRefused = true
         let live = text("live \(seen.split?.description ?? "unknown"), wanted \(wanted)", of: route)
         recordDrift(route.service, "not corrected, \(reason): \(live)", at: now)
-        let told = "drift \(route)"
-        guard toldTrips[told] == nil else { return }
-        toldTrips[told] = page(
+        let drift = "drift \(route)"
+        guard tripPages[drift] == nil else { return }
+        tripPages[drift] = page(
             "\(route)/drift",
             "plan \(plan.name), service \(route.service): the weights drifted, and are not corrected: "
                 + live, severity: "warning")

@@ -58,12 +58,12 @@ extension RolloutController {
         state.observingUntil = old.state.observingUntil
         // Those that a promotion or a rollback still owes.
         (state.hooks, hooks) = (old.state.hooks, old.hooks)
-        toldTrips = old.toldTrips
+        tripPages = old.tripPages
         (state.loss, structureChange) = (old.state.loss, old.structureChange)
         (freezes, isAlone, journal) = (old.freezes, old.isAlone, old.journal)
         (isHistoryAvailable, standings, lastOperation) = (old.isHistoryAvailable, old.standings, old.lastOperation)
         (demands, evidence, began) = (old.demands, old.evidence, old.began)
-        (outbox, toldFreeze) = (old.outbox, old.toldFreeze)
+        (outbox, freezePage) = (old.outbox, old.freezePage)
         structureRevision = old.structureRevision + 1
     }
 }

@@ -122,6 +122,7 @@ extension RolloutController {
     private mutating func beginStage(_ stage: Int, of service: RolloutPlan.Service, at now: Instant) {
         work[service.name]?.begin()
         forgetHooks(of: service.name)
+        endReduction(of: service.name)
         gateAnswers[service.name] = nil
         if !takesTraffic(service.name) { state.services[service.name]?.trafficSince = now }
         let before = state.services[service.name]?.split

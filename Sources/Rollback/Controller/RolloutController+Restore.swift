@@ -33,7 +33,7 @@ extension RolloutController {
         if let text = irreversibleText(affected) { return .refused(text) }
         let cause = RollbackRecord.Cause.command(by: command.by, reason: command.reason)
         let lowered = generation == nil ? [] : affected.filter { (splits[$0]?.candidate ?? 0) > 0 }
-        for service in lowered { lower(service, to: splits[service] ?? .allStable, at: now) }
+        for service in lowered { lower(service, to: splits[service] ?? .allStable, "restoring", at: now) }
         let back = affected.filter { !lowered.contains($0) }
         guard back.isEmpty else {
             beginRollback(of: back, because: cause, at: now)
@@ -49,8 +49,10 @@ extension RolloutController {
         return .accepted
     }
 
-    /// Sets the weight of a checkpoint as the wanted one. The next stage is then the first one above it.
-    private mutating func lower(_ service: String, to split: TrafficSplit, at now: Instant) {
+    /// Sets a lower weight as the wanted one. The next stage is then the first one above it.
+    ///
+    /// - Parameter step: what is recorded.
+    mutating func lower(_ service: String, to split: TrafficSplit, _ step: String, at now: Instant) {
         let stage = stage(of: service, at: split)
         // The reply to an earlier request must not be used for the new weight.
         work[service]?.begin()
@@ -61,7 +63,7 @@ extension RolloutController {
         state.services[service]?.revision &+= 1
         state.services[service]?.withdrawApproval()
         forgetHooks(of: service)
-        recordStage("restoring", service, stage, "", at: now)
+        recordStage(step, service, stage, "", at: now)
     }
 
     /// Continues the services that are being lowered. Neither a pause nor other obstacles to promotion delay this, but

@@ -39,6 +39,8 @@ extension RolloutController {
             }
             if back.isEmpty {
                 controller.stop("\(trip.name) tripped: \(decision)", at: now)
+            } else if let share = trip.reduceTo {
+                controller.reduce(back, to: share, because: trip, at: now)
             } else {
                 controller.beginRollback(
                     of: back, because: .trip(trip), proved: cause,
@@ -59,7 +61,9 @@ extension RolloutController {
     }
 
     private func decision(on trip: Trip, targets: [String]?, affected: [String]) -> String {
-        if trip.mode == .shadow { return "shadow: would roll back \(affected.joined(separator: ", "))" }
+        let names = affected.joined(separator: ", ")
+        let act = trip.reduceTo.map { "reduce \(names) to \($0) %" } ?? "roll back \(names)"
+        if trip.mode == .shadow { return "shadow: would \(act)" }
         switch state.phase {
         case .idle: return "no rollout"
         case .retired: return "the stable version is no longer retained"
@@ -67,10 +71,14 @@ extension RolloutController {
         }
         if targets == nil { return "the measurement names no service of the plan" }
         if affected.isEmpty { return "no candidate takes traffic, promotion stops" }
-        if let text = observationText { return "\(text): would roll back \(affected.joined(separator: ", "))" }
-        let back = affected.filter { !isIrreversible($0) }
-        guard let text = irreversibleText(affected) else { return "roll back \(affected.joined(separator: ", "))" }
-        return back.isEmpty ? text : "roll back \(back.joined(separator: ", ")); \(text)"
+        if let text = observationText { return "\(text): would \(act)" }
+        if let share = trip.reduceTo, affected.allSatisfy({ isReduced($0, to: share) }) {
+            return "\(names) at most at \(share) % already, promotion stops"
+        }
+        let back = affected.filter { !isIrreversible($0) }.joined(separator: ", ")
+        guard let text = irreversibleText(affected) else { return act }
+        if back.isEmpty { return text }
+        return trip.reduceTo.map { "reduce \(back) to \($0) %; \(text)" } ?? "roll back \(back); \(text)"
     }
 
     /// Pauses the rollout. A person who wants it to go all the way at once has to say so again.
@@ -120,6 +128,7 @@ extension RolloutController {
             state.services[service]?.revision &+= 1
             state.services[service]?.withdrawApproval()
             forgetHooks(of: service)
+            endReduction(of: service)
             state.services[service]?.isRestoring = false
             state.services[service]?.abandoned = []
             state.services[service]?.isOrderBroken = false
@@ -332,7 +341,7 @@ extension RolloutController {
         if onlyPromotion, rollback.isDoubted {
             let reason = "taken over during a rollback, and steps of the previous node may be lost: resume or abort"
             standStill(reason)
-            page("doubted/\(rollback.id)", "plan \(plan.name): promotion stands still: \(reason)")
+            pagePause("doubted/\(rollback.id)", reason)
         }
         let detail = rollback.verdict?.detail ?? ""
         // The whole rollback, so that its report can be made after the next one.

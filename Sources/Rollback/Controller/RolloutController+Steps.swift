@@ -170,6 +170,15 @@ extension RolloutController {
         return key
     }
 
+    /// Resolves the page with the key `key` of ``page(_:_:severity:)``.
+    mutating func resolvePage(_ key: String, _ text: String) {
+        outbox.append(
+            .notify(
+                RollbackNotice(
+                    plan: plan.name, key: key, kind: .over, text: "plan \(plan.name)\(text)",
+                    receivers: plan.notify)))
+    }
+
     /// Whether the candidate of `service` has, or is about to get, any traffic.
     func takesTraffic(_ service: String) -> Bool {
         (state.services[service]?.split.candidate ?? 0) > 0

@@ -8,11 +8,11 @@ package struct UnmanagedTraffic: Equatable, Sendable {
     /// The greatest share of the candidate among the service's routes at the last readings.
     package var split: TrafficSplit
     /// The key of the page about it.
-    var told: String
+    var page: String
     /// Whether a trip was not acted on because the stable version could not take the traffic.
     var isRefused = false
     /// The incidents of trips that were not acted on, and paged.
-    var toldTrips: Set<String> = []
+    var pagedTrips: Set<String> = []
 }
 
 /// Before the first rollout of a plan there are no wanted weights, but candidates may have traffic. It is shown,
@@ -31,7 +31,7 @@ extension RolloutController {
                 "\(service)/unmanaged",
                 "plan \(plan.name): the candidate of \(service) has traffic that no rollout gave it (live \(live)): "
                     + "tribune rollout adopt \(plan.name), or rollback", severity: "warning")
-            unmanaged[service] = UnmanagedTraffic(since: now, split: live, told: key)
+            unmanaged[service] = UnmanagedTraffic(since: now, split: live, page: key)
             recordUnmanaged(service, live, "seen", at: now)
             // Trips from before were not acted on, because nothing was known of this traffic.
             outbox.append(.reconsider)
@@ -63,26 +63,17 @@ extension RolloutController {
     /// Resolves the pages about traffic that is over, or belongs to a rollout now. A page about a trip stays while
     /// another service of that trip has traffic.
     mutating func withdraw(_ traffic: UnmanagedTraffic, _ service: String) {
-        let left = unmanaged.values.reduce(into: Set<String>()) { $0.formUnion($1.toldTrips) }
-        let trips = traffic.toldTrips.subtracting(left).sorted().compactMap { toldTrips.removeValue(forKey: $0) }
-        for key in [traffic.told] + trips {
-            withdraw(key, "\(service) has no traffic any more that no rollout gave it")
+        let left = unmanaged.values.reduce(into: Set<String>()) { $0.formUnion($1.pagedTrips) }
+        let trips = traffic.pagedTrips.subtracting(left).sorted().compactMap { tripPages.removeValue(forKey: $0) }
+        for key in [traffic.page] + trips {
+            resolvePage(key, ": \(service) has no traffic any more that no rollout gave it")
         }
-    }
-
-    /// Resolves a page.
-    private mutating func withdraw(_ key: String, _ text: String) {
-        outbox.append(
-            .notify(
-                RollbackNotice(
-                    plan: plan.name, key: key, kind: .over, text: "plan \(plan.name): \(text)",
-                    receivers: plan.notify)))
     }
 
     /// Resolves the pages about trips that led to no shift because of an order that is over.
     mutating func withdrawTrips() {
-        for (_, key) in toldTrips.sorted(by: { $0.key < $1.key }) { withdraw(key, "traffic is shifted again") }
-        toldTrips = [:]
+        for (_, key) in tripPages.sorted(by: { $0.key < $1.key }) { resolvePage(key, ": traffic is shifted again") }
+        tripPages = [:]
     }
 
     /// Why no rollout may begin: a candidate has traffic already. `nil` if none has.
@@ -129,7 +120,8 @@ extension RolloutController {
         let isProven = trip.samples.allSatisfy { sample in
             touched.allSatisfy { sample.time >= unmanaged[$0]?.since.timestamp ?? sample.time }
         }
-        let hindrances = touched.compactMap { name in hindrance(to: name).map { (name, $0) } }
+        let unreduced = trip.reduceTo == nil ? nil : "only the traffic of a rollout is reduced"
+        let hindrances = touched.compactMap { name in (unreduced ?? hindrance(to: name)).map { (name, $0) } }
         let affected = touched.filter { name in !hindrances.contains { $0.0 == name } }
         let decision =
             if let observationText {
@@ -167,17 +159,17 @@ extension RolloutController {
             let splits = routes(of: name).map { self[$0].view.observed?.description ?? "unknown" }
             return "\(name) \(splits.joined(separator: ", "))"
         }
-        if toldTrips.count >= 1000 {
-            toldTrips = [:]
-            for name in unmanaged.keys { unmanaged[name]?.toldTrips = [] }
+        if tripPages.count >= 1000 {
+            tripPages = [:]
+            for name in unmanaged.keys { unmanaged[name]?.pagedTrips = [] }
         }
-        for name in names { unmanaged[name]?.toldTrips.insert(trip.incident) }
-        guard toldTrips[trip.incident] == nil else { return }
+        for name in names { unmanaged[name]?.pagedTrips.insert(trip.incident) }
+        guard tripPages[trip.incident] == nil else { return }
         let key = page(
             "\(trip.incident)/no-shift",
             "plan \(plan.name): \(trip.name) tripped, and no traffic is shifted: \(decision). "
                 + "Live (stable/candidate): \(live.joined(separator: "; "))", severity: trip.severity)
-        toldTrips[trip.incident] = key
+        tripPages[trip.incident] = key
     }
 
     // MARK: orders

@@ -5,17 +5,12 @@ extension RolloutController {
     mutating func notifyOfUnread(at now: Instant) {
         for route in plan.services.flatMap({ routes(of: $0.name) }) {
             guard let since = self[route].view.unreadableSince else {
-                guard let key = self[route].toldUnread else { continue }
-                self[route].toldUnread = nil
-                outbox.append(
-                    .notify(
-                        RollbackNotice(
-                            plan: plan.name, key: key, kind: .over,
-                            text: "plan \(plan.name), service \(route.service): \(name(of: route)) can be read again",
-                            receivers: plan.notify)))
+                guard let key = self[route].unreadPage else { continue }
+                self[route].unreadPage = nil
+                resolvePage(key, ", service \(route.service): \(name(of: route)) can be read again")
                 continue
             }
-            guard self[route].toldUnread == nil else { continue }
+            guard self[route].unreadPage == nil else { continue }
             let end = since + plan.pageUnreadAfter
             guard now >= end else {
                 wake(at: end)
@@ -26,11 +21,11 @@ extension RolloutController {
                 ? "it was never read"
                 : "last reading "
                     + (self[route].view.observed?.description ?? "no traffic")
-            let key = page(
+            let page = page(
                 "\(route)/unread",
                 "plan \(plan.name), service \(route.service): \(name(of: route)) cannot be read, its split is unknown "
                     + "(\(last)): \(self[route].view.fault ?? "")")
-            self[route].toldUnread = key
+            self[route].unreadPage = page
         }
     }
 }

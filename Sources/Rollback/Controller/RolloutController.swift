@@ -108,7 +108,7 @@ public struct RolloutController: Equatable, Sendable {
     /// The last observed version of the candidate, and the count of equal readings in a row.
     var seenVersion: Version?
     /// The key of the notification about frozen promotion; `nil` if there is none.
-    var toldFreeze: String?
+    var freezePage: String?
     /// Since when a rule of `freeze_if` has had no measurement.
     var unmeasuredSince: Instant?
     /// When the version is read again.
@@ -124,12 +124,12 @@ public struct RolloutController: Equatable, Sendable {
     var validating = Validating()
     /// The hooks that are waited for, by their keys.
     var hooks: [String: HookWork] = [:]
-    /// The keys of the pages about hooks that have paused the rollout.
-    var failedHooks: [String] = []
+    /// The keys of the pages that the rollout was paused without an order.
+    var pausePages: [String] = []
     /// Traffic of candidates that no rollout gave them, by service. Seen anew by each process.
     package internal(set) var unmanaged: [String: UnmanagedTraffic] = [:]
     /// The keys of the pages about trips that led to no shift, by incident.
-    var toldTrips: [String: String] = [:]
+    var tripPages: [String: String] = [:]
     var outbox: [Action] = []
     /// Whether the last pass changed something that another pass depends on.
     var hasChanged = false
@@ -221,13 +221,13 @@ public struct RolloutController: Equatable, Sendable {
         for name in work.keys { work[name]?.forget() }
         versionQuestion = nil
         validating = Validating()
-        (hooks, failedHooks) = ([:], [])
+        (hooks, pausePages) = ([:], [])
         unmanaged = [:]
-        toldTrips = [:]
-        toldFreeze = nil
+        tripPages = [:]
+        freezePage = nil
         unmeasuredSince = nil
         journal.drop()
-        journal.told = nil
+        journal.page = nil
         takeUpLegs()
     }
 
@@ -293,7 +293,8 @@ public struct RolloutController: Equatable, Sendable {
             advance(at: now)
         } while hasChanged
         tendHooks(at: now)
-        tellOfFreeze(at: now)
+        resolvePausePages()
+        notifyOfFreeze(at: now)
         notifyOfLack(at: now)
         notifyOfUnread(at: now)
         followJournal(at: now)

@@ -8,6 +8,14 @@ struct ServiceWork: Equatable {
         var deadline: Instant
     }
 
+    /// The page that a candidate was reduced.
+    struct Reduction: Equatable {
+        /// Its key.
+        var page: String
+        /// The reason in ``RolloutController/freezes`` that it speaks of.
+        var freeze: String
+    }
+
     /// Its routes, in the order of the plan.
     var routes: [RouteWork]
     /// The request to its gates.
@@ -20,7 +28,9 @@ struct ServiceWork: Equatable {
     var gateLack: EvidenceLack?
     /// Since when it is held back by missing data, and the key of the notification.
     var lackSince: Instant?
-    var toldLack: String?
+    var lackPage: String?
+    /// Its reduction; `nil` if none was paged.
+    var reduction: Reduction?
     /// Since when this process has been taking it back.
     var backSince: Instant?
 
@@ -36,7 +46,8 @@ struct ServiceWork: Equatable {
         gateClosedSince = nil
         gateLack = nil
         lackSince = nil
-        toldLack = nil
+        lackPage = nil
+        reduction = nil
         backSince = nil
         for index in routes.indices { routes[index].forget() }
     }
@@ -133,7 +144,7 @@ struct RouteWork: Equatable {
     /// The last revision of its service's weights that was ordered before it was journalled.
     var unstoredRevision: UInt64?
     /// The key of the active notification that it cannot be read; `nil` for none.
-    var toldUnread: String?
+    var unreadPage: String?
 
     mutating func forget() {
         pending = nil
@@ -143,7 +154,7 @@ struct RouteWork: Equatable {
         leg = .unread
         obstacle = nil
         isRead = false
-        toldUnread = nil
+        unreadPage = nil
     }
 
     mutating func begin() {

@@ -13,6 +13,8 @@ public struct Replay: Equatable, Sendable {
         public enum Outcome: Equatable, Sendable {
             /// These services are rolled back, in this order.
             case rollBack([String])
+            /// The candidates of these services are lowered to a share in percent.
+            case reduce([String], to: Int)
             /// The rule is in shadow mode; in enforce mode it would have affected these services.
             case shadow([String])
             /// All affected services were rolled back before; the cooldown is extended, no traffic moves.
@@ -109,6 +111,10 @@ public struct Replay: Equatable, Sendable {
             decision.cooldownUntil = cooldowns[plan]
             guard let targets else { return decision }
             let affected = targets.filter { back[plan]?[$0] == nil }
+            if let share = trip.reduceTo, !affected.isEmpty {
+                decision.outcome = .reduce(affected, to: share)
+                return decision
+            }
             for service in affected { back[plan, default: [:]][service] = trip.time }
             let since = targets.compactMap { back[plan]?[$0] }.max() ?? trip.time
             decision.outcome = affected.isEmpty ? .coolingDown(since: since) : .rollBack(affected)

@@ -51,7 +51,7 @@ extension RollbackRule {
         return tracks.contains { labels, track in
             guard let old = former.tracks[labels] else { return true }
             return track.state != old.state || track.streak != old.streak || track.samples != old.samples
-                || track.missingSince != old.missingSince || track.told != old.told
+                || track.missingSince != old.missingSince || track.announced != old.announced
                 || (track.seenAt == nil) != (old.seenAt == nil)
         }
     }
@@ -70,7 +70,7 @@ extension RollbackRule.Track {
             "clear_since": time(clearSince), "last_value": lastValue.map { .string(FloatText.general($0)) } ?? .null,
             "seen_at": time(seenAt), "counted_at": time(counted?.at), "counted_sample": time(counted?.sample),
             "missing_since": time(missingSince),
-            "told": .array(told.map(\.rawValue).sorted().map(JSON.string)),
+            "told": .array(announced.map(\.rawValue).sorted().map(JSON.string)),
             "annotations": .object(annotations.pairs.map { JSON.Member($0.name, .string($0.value)) }),
             "samples": .array(
                 samples.map { ["time": time($0.time), "value": .string(FloatText.general($0.value))] }),
@@ -89,7 +89,7 @@ extension RollbackRule.Track {
         seenAt = time("seen_at")
         if let at = time("counted_at"), let sample = time("counted_sample") { counted = .init(at: at, sample: sample) }
         missingSince = time("missing_since")
-        told = Set((json["told"]?.elements ?? []).compactMap { $0.text.flatMap { .init(rawValue: $0) } })
+        announced = Set((json["told"]?.elements ?? []).compactMap { $0.text.flatMap { .init(rawValue: $0) } })
         samples = (json["samples"]?.elements ?? []).compactMap { sample in
             guard let at = sample["time"]?.integer, let value = sample["value"]?.text.flatMap(Double.init) else {
                 return nil

@@ -53,7 +53,7 @@ public struct RollbackRule: Equatable, Sendable {
         /// When the element was first missing.
         public internal(set) var missingSince: Timestamp?
         /// The notifications of this gap.
-        var told: Set<RollbackDefinition.MissingPolicy.Policy> = []
+        var announced: Set<RollbackDefinition.MissingPolicy.Policy> = []
 
         init() {}
     }
@@ -253,10 +253,10 @@ extension RollbackRule.Track {
     fileprivate mutating func returned(
         _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
     ) {
-        if !told.isEmpty {
-            actions.append(.returned(labels: labels, at: measurement.time, wasPaged: told.contains(.alert)))
+        if !announced.isEmpty {
+            actions.append(.returned(labels: labels, at: measurement.time, wasPaged: announced.contains(.alert)))
         }
-        told = []
+        announced = []
     }
 
     /// The element is there, with a value that is a number.
@@ -315,8 +315,8 @@ extension RollbackRule.Track {
             streak = 0
             samples = []
         case .trip: violated(labels, .nan, measurement, &actions)
-        case .freeze: if told.insert(.freeze).inserted { actions.append(.frozen(labels: labels, since: since)) }
-        case .alert: if told.insert(.alert).inserted { actions.append(.missing(labels: labels, since: since)) }
+        case .freeze: if announced.insert(.freeze).inserted { actions.append(.frozen(labels: labels, since: since)) }
+        case .alert: if announced.insert(.alert).inserted { actions.append(.missing(labels: labels, since: since)) }
         }
     }
 

@@ -44,7 +44,9 @@ public struct Trip: Equatable, Sendable {
     public var service: String?
     /// Which services roll back.
     public var scope: RollbackDefinition.Action.Scope
-    /// Whether the trip causes a rollback.
+    /// The share of the candidate, in percent, to which it is lowered instead of a rollback; `nil` for a rollback.
+    public var reduceTo: Int?
+    /// Whether the trip causes an action.
     public var mode: RollbackDefinition.Mode
     /// How long afterwards promotion is stopped.
     public var cooldown: Milliseconds
@@ -79,6 +81,7 @@ public struct Trip: Equatable, Sendable {
         self.samples = samples
         service = definition.action.service ?? labels["service"]
         scope = definition.action.scope
+        reduceTo = definition.action.reduceTo
         mode = definition.mode
         cooldown = definition.cooldown
         time = measurement.time

@@ -18,6 +18,8 @@ extension RollbackDefinition {
             ("action.on_target_unhealthy", action.onTargetUnhealthy.rawValue), ("labels", labels.description),
             ("annotations", annotations.description),
         ]
+        // Only where it is set, so that rules without it keep the hash that earlier versions recorded.
+        if let share = action.reduceTo { lines.append(("action.reduce_to", String(share))) }
         if let minimumSamples {
             lines.append(("min_samples.expr", minimumSamples.expression))
             lines.append(("min_samples.value", FloatText.general(minimumSamples.value)))

@@ -128,6 +128,15 @@ extension RuleFileReader {
         return condition.map { RollbackDefinition.Clearance(condition: $0, hold: hold) }
     }
 
+    private mutating func share(_ fields: inout FieldReader, _ field: String) -> Int? {
+        guard let share = attempt({ () throws(YAMLError) in try fields.optionalInteger(field) }) ?? nil else {
+            return nil
+        }
+        if (1...99).contains(share) { return share }
+        refuse(fields.fault("expected a share in percent from 1 to 99", at: fields.optional(field), field: field))
+        return nil
+    }
+
     private mutating func action(_ fields: inout FieldReader) -> RollbackDefinition.Action? {
         guard var inner = mapping(&fields, "action") else {
             if fields.optional("action") == nil {
@@ -139,7 +148,7 @@ extension RuleFileReader {
         if plan.isEmpty { refuse(inner.fault("the field \"plan\" is required")) }
         let action = RollbackDefinition.Action(
             plan: plan, service: text(&inner, "service"), scope: choice(&inner, "scope") ?? .service,
-            onTargetUnhealthy: choice(&inner, "on_target_unhealthy") ?? .freeze)
+            onTargetUnhealthy: choice(&inner, "on_target_unhealthy") ?? .freeze, reduceTo: share(&inner, "reduce_to"))
         finish(inner)
         return plan.isEmpty ? nil : action
     }

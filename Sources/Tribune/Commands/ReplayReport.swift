@@ -32,6 +32,8 @@ struct ReplayReport {
             "\(text(trip.time)) \(trip.name)\(trip.labels) [\(values)] \(trip.condition): plan \(decision.plan): "
         switch decision.outcome {
         case .rollBack(let services): line += "would have rolled back \(services.joined(separator: ", "))"
+        case .reduce(let services, let share):
+            line += "would have reduced \(services.joined(separator: ", ")) to \(share) %"
         case .shadow(let services):
             line +=
                 "shadow: would not have acted; affects \(services.isEmpty ? "no service" : services.joined(separator: ", "))"
@@ -63,6 +65,7 @@ struct ReplayReport {
         let outcome: (name: String, services: [String])
         switch decision.outcome {
         case .rollBack(let services): outcome = ("roll_back", services)
+        case .reduce(let services, _): outcome = ("reduce", services)
         case .shadow(let services): outcome = ("shadow", services)
         case .coolingDown: outcome = ("cooling_down", [])
         case .noService: outcome = ("no_service", [])

@@ -57,9 +57,23 @@ import Testing
 
     @Test func examplesOfTheHowToPageAreValid() throws {
         let blocks = try page("operations/howto.md").matches(of: /```yaml\n((?s).*?)```/).map { String($0.1) }
-        #expect(blocks.count == 4)
+        #expect(blocks.count == 5)
         for block in blocks {
             let directory = TemporaryDirectory()
+            if block.hasPrefix("groups:") {
+                directory.write(block, to: "rules.yml")
+                directory.write("rule_files: [rules.yml]", to: "prometheus.yml")
+                directory.write(
+                    """
+                    plan: shop
+                    services:
+                    - {name: api, stages: [100], routes: [{exec: {shift: ["true"], read: ["true"]}}]}
+                    """, to: "plan.yml")
+                directory.write("prometheus_config: prometheus.yml\nplans: [plan.yml]", to: "t.yml")
+                let result = try TribuneProgram.run(["check", "config", directory.file("t.yml")])
+                #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
+                continue
+            }
             if block.hasPrefix("tls_server_config:") {
                 let made = try TribuneProgram.run(program: [
                     "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout",
