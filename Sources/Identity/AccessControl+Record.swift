@@ -3,7 +3,7 @@ internal import Runtime
 internal import Synchronization
 public import WebServer
 
-/// What the ledger and the metrics learn of requests.
+/// The record of requests, in the ledger and in metrics.
 extension AccessControl {
     private static let recordEveryNanoseconds: Int64 = 3_600_000_000_000
 

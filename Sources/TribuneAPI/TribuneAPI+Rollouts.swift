@@ -59,14 +59,19 @@ extension TribuneAPI {
         let plan = call.pathParameters[0]
         let id = call["rollback"]
         let last = sources.rollouts().first { $0.plan == plan }?.report
-        if !id.isEmpty, last?.rollback.id != id {
-            guard let report = try pastRollouts(of: plan).flatMap(\.rollbacks).first(where: { $0.rollback.id == id })
-            else { throw APIError(.notFound, "the ledger has no report of the rollback \(MetricText.quoted(id))") }
-            writer.object { $0.member("markdown", report.markdown) }
-            return APIResult()
-        }
-        guard let report = last else {
+        guard let wanted = id.isEmpty ? last?.rollback.id : id else {
             throw APIError(.notFound, "the plan \(MetricText.quoted(plan)) was never rolled back")
+        }
+        // The state of the tasks is in the ledger only.
+        let recorded: RollbackReport?
+        do {
+            recorded = try pastRollouts(of: plan).flatMap(\.rollbacks).first { $0.rollback.id == wanted }
+        } catch {
+            guard last?.rollback.id == wanted else { throw error }
+            recorded = nil
+        }
+        guard let report = recorded ?? (last?.rollback.id == wanted ? last : nil) else {
+            throw APIError(.notFound, "the ledger has no report of the rollback \(MetricText.quoted(wanted))")
         }
         writer.object { $0.member("markdown", report.markdown) }
         return APIResult()
@@ -84,11 +89,12 @@ extension TribuneAPI {
     }
 
     /// The rollouts of `plan` in the ledger, newest first. Blocks until the database responds.
-    private func pastRollouts(of plan: String) throws(APIError) -> [PastRollout] {
+    func pastRollouts(of plan: String) throws(APIError) -> [PastRollout] {
         var orders = LedgerQuery(kinds: [.deployment], subject: plan)
         orders.limit = 5000
         var reports = LedgerQuery(kinds: [.rollbackStep], subject: plan)
-        reports.text = "\"reported\""
+        // The step of the entries with whole records; `PastRollout` looks at the step itself.
+        reports.text = "reported"
         reports.limit = 500
         var events: [(at: Instant, body: JSON)] = []
         for query in [orders, reports] {

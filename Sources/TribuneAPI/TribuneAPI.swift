@@ -73,7 +73,7 @@ public struct TribuneAPI: Sendable {
                     .optional("time", .time, "The time asked about; now unless given."),
                     .repeated("filter", .string, "A label matcher, such as `instance=\"a:1\"`."),
                 ], explain),
-        ] + evidenceEndpoints + onCallEndpoints + accessEndpoints + loginEndpoints + ledgerEndpoints
+        ] + evidenceEndpoints + taskEndpoints + onCallEndpoints + accessEndpoints + loginEndpoints + ledgerEndpoints
             + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
                 .data(
                     [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
@@ -137,6 +137,8 @@ public struct TribuneSources: Sendable {
     public var evidence: @Sendable (EvidenceStatement, Principal) -> EvidenceStatement.Reply = { _, _ in .unavailable }
     /// Reads what services have served, for a body in JSON.
     public var serviceMetrics: @Sendable ([UInt8]) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
+    /// Writes a change of work that a rollback left to the ledger. Returns false if it is not on disk yet.
+    public var changeTask: @Sendable (RollbackTask.Change, RollbackReport, Principal) -> Bool = { _, _, _ in false }
     /// The coordination of improvements; an object.
     public var orchestration: @Sendable () -> JSON = { [:] }
     /// The limits of the services, ranked; an object.

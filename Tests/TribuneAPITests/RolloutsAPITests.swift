@@ -84,14 +84,79 @@ import WebServer
                 == #"{"rollouts":[{"generation":2,"began":"1970-01-01T00:00:01Z","by":"ann","promoted":null,"#
                 + #""orders":[{"time":"1970-01-01T00:00:01Z","command":"start","by":"ann","reason":"v2"}],"#
                 + #""rollbacks":[{"id":"acgs-2-1","time":"1970-01-01T00:00:02Z","services":["auth"],"#
-                + #""causes":["ordered by ann: slow"],"valid":true,"validation":"well"}]}]}"#)
+                + #""causes":["ordered by ann: slow"],"valid":true,"validation":"well","open_tasks":5}]}]}"#)
         #expect(queries.withLock { $0.map(\.subject) } == ["acgs", "acgs"])
-        #expect(queries.withLock { $0.map(\.text) } == [nil, "\"reported\""])
+        #expect(queries.withLock { $0.map(\.text) } == [nil, "reported"])
         let report = try fixture.data("/api/v1/rollouts/acgs/report?rollback=acgs-2-1")["markdown"]?.text
         #expect(report == RollbackReport(plan: "acgs", epoch: 5, rollback: record).markdown)
         #expect(
             try fixture.error("/api/v1/rollouts/acgs/report?rollback=x")
                 == #"404 not_found: the ledger has no report of the rollback "x""#)
+    }
+
+    @Test func tasksOfRollbacksAreReadFromTheLedgerAndChangedThere() throws {
+        var record = RollbackRecord(
+            id: "acgs-2-1", generation: 2, number: 1, causes: [.command(by: "ann", reason: "slow")], services: ["auth"])
+        record.step = .finished
+        let change = RollbackTask.Change(rollback: "acgs-2-1", service: "auth", kind: .rootCause, state: .done)
+        let events: [(Int64, LedgerEvent.Kind, JSON)] = [
+            (
+                1000, .rollbackStep,
+                ["plan": "acgs", "generation": 2, "step": "reported", "epoch": 5, "record": record.json]
+            ),
+            (2000, .deployment, change.body(plan: "acgs", generation: 2, by: "bob")),
+        ]
+        let changes = Mutex<[String]>([])
+        let takes = Mutex(true)
+        let fixture = try WebFixture(sources: { sources in
+            sources.rollouts = { [Self.snapshot()] }
+            sources.ledger.events = { (query, _) throws(HistoryError) in
+                let entries = events.filter { query.kinds.contains($0.1) }.map { at, kind, body in
+                    LedgerEntry(
+                        sequence: 1,
+                        event: LedgerEvent(milliseconds: at, kind: kind, subject: "acgs", body: body, incident: nil),
+                        actor: nil, leaf: "", hash: "")
+                }
+                return EventPage(source: .database, entries: entries, next: nil)
+            }
+            sources.changeTask = { change, report, principal in
+                changes.withLock { $0.append("\(report.rollback.id) \(change.body(plan: "", generation: 2, by: ""))") }
+                return takes.withLock { $0 }
+            }
+        })
+        let tasks = "/api/v1/rollouts/acgs/tasks"
+        let listed = try fixture.data(tasks)["rollbacks"]?.elements?.first
+        #expect(listed?["id"] == "acgs-2-1")
+        #expect(
+            listed?["tasks"]?.elements?.map { "\($0["task"]?.text ?? "") \($0["state"]?.text ?? "")" } == [
+                "root_cause done", "debugging open", "fix open", "retry_plan open", "lessons open",
+            ])
+        #expect(listed?["tasks"]?.elements?.first?["changed_by"] == "bob")
+        #expect(try fixture.data("\(tasks)?state=done")["rollbacks"]?.elements?.first?["tasks"]?.elements?.count == 1)
+        #expect(try fixture.data("\(tasks)?rollback=x")["rollbacks"] == [])
+
+        let fix = "rollback=acgs-2-1&service=auth&task=fix"
+        let changed = try fixture.data("\(tasks)?\(fix)&state=in_progress&owner=eve&note=", method: "POST")
+        #expect(changed["state"] == "in_progress" && changed["owner"] == "eve" && changed["note"] == "")
+        let bodies = changes.withLock { $0 }
+        #expect(bodies.count == 1 && bodies[0].contains("in_progress") && bodies[0].hasPrefix("acgs-2-1 "))
+        for (query, message) in [
+            ("rollback=acgs-2-2&service=auth&task=fix&state=done", "404 not_found: the ledger has no report"),
+            (
+                "rollback=acgs-2-1&service=pgc&task=fix&state=done",
+                #"404 not_found: the rollback acgs-2-1 has no tasks for the service "pgc""#
+            ),
+            (fix, "expected a new state, owner or note"), ("\(fix)&state=half", "state"),
+            ("rollback=acgs-2-1&service=auth&task=holidays&state=done", "task"),
+            ("\(fix)&owner=\(String(repeating: "x", count: 1001))", "expected at most 1000 characters"),
+        ] {
+            let refusal = try fixture.error("\(tasks)?\(query)", method: "POST")
+            #expect(refusal.contains(message), "\(refusal)")
+        }
+        #expect(changes.withLock { $0.count } == 1)
+        takes.withLock { $0 = false }
+        #expect(
+            try fixture.error("\(tasks)?\(fix)&state=done", method: "POST").contains("does not take the change now"))
     }
 
     @Test func rolloutsAreListedAndShown() throws {

@@ -89,5 +89,34 @@ import Testing
         let delivered = try #require(whole.first { $0["kind"]?.text == "alert" })
         #expect(delivered["body"]?["receiver"]?.text == "hook")
         #expect(told.withLock { $0 } > 0)
+
+        // What the rollback left is found in the record, and has an owner and an end there.
+        func run(_ arguments: String...) throws -> TribuneProgram.Result {
+            let token = tribune.directory.file("run/\(tribune.port).token")
+            return try TribuneProgram.run(
+                arguments + ["--server=http://127.0.0.1:\(tribune.port)", "--token-file=\(token)"])
+        }
+        #expect(
+            try Loopback.eventually {
+                try run("rollout", "history", "acgs").output.contains("rollback acgs-1-1 of auth")
+            })
+        let open = try run("rollout", "tasks", "acgs")
+        #expect(
+            open.output.split(separator: "\n").map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
+                "acgs-1-1", "auth root_cause open,", "auth debugging open,", "auth fix open,", "auth retry_plan open,",
+                "auth lessons open,",
+            ], "\(open)")
+        let changed = try run(
+            "rollout", "task", "acgs", "acgs-1-1", "auth", "fix", "--state=done", "--owner=ada", "--note=build 8")
+        #expect(changed.output == "auth fix: done, owner ada: build 8\n", "\(changed)")
+        #expect(try Loopback.eventually { try !run("rollout", "tasks", "acgs").output.contains("auth fix") })
+        #expect(try run("rollout", "tasks", "acgs", "--all").output.contains("done, owner ada: build 8"))
+        #expect(
+            try run("rollout", "report", "acgs").output.contains(
+                "- [x] Fix auth and test the fix. (`fix`, done, owner: ada): build 8\n"))
+        let wrong = try run("rollout", "task", "acgs", "acgs-1-1", "pgc", "fix", "--state=done")
+        #expect(wrong.exit == .code(1) && wrong.errors.contains("has no tasks for the service \"pgc\""), "\(wrong)")
+        let entry = try #require(try events("incident=\(incident)").first { $0["body"]?["step"]?.text == "task" })
+        #expect(entry["body"]?["owner"]?.text == "ada" && entry["kind"]?.text == "deployment")
     }
 }

@@ -195,8 +195,8 @@ package final class WebFixture {
     }
 
     /// The `data` of a successful response.
-    package func data(_ target: String) throws -> JSON {
-        let response = try send(target)
+    package func data(_ target: String, method: String = "GET") throws -> JSON {
+        let response = try send(target, method: method)
         let answer = try JSON(parsing: response.body)
         #expect(response.status == 200, "\(target): \(answer.encoded)")
         #expect(answer["status"] == "success")
@@ -204,8 +204,8 @@ package final class WebFixture {
     }
 
     /// Status, type and text of an error.
-    package func error(_ target: String) throws -> String {
-        let response = try send(target)
+    package func error(_ target: String, method: String = "GET") throws -> String {
+        let response = try send(target, method: method)
         let answer = try JSON(parsing: response.body)
         #expect(answer["status"] == "error")
         return "\(response.status) \(answer["errorType"]?.text ?? ""): \(answer["error"]?.text ?? "")"

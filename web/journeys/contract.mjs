@@ -9,6 +9,7 @@ const web = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** The answers of a world, by operation, that the application reads. */
 const requests = {
   getApiV1Rollouts: 'v1/rollouts',
+  getApiV1RolloutsPlanTasks: 'v1/rollouts/shop/tasks',
   getApiV1Alerts: 'v1/alerts',
   getApiV1Targets: 'v1/targets',
   getApiV1Rules: 'v1/rules',

@@ -107,6 +107,16 @@ async function orders(context) {
   await page.sees('Rolled back and validated');
   assert.ok([...world.routers.values()].every((router) => router.candidate === 0));
   await page.sees('it smells', '.events');
+  // The work that it left has an owner and an end.
+  await page.sees('Write down what was learned from the rollback of auth.', '.tasks');
+  await page.click('.tasks button', 'Change: Fix auth');
+  await page.value(`document.querySelector('dialog select').value = 'done'`);
+  await page.fill('dialog input[name=owner]', 'ada');
+  await page.fill('dialog input[name=note]', 'the fix is in build 8');
+  await page.keys('Enter');
+  await page.sees('The task is changed.', '.toast');
+  await page.sees('the fix is in build 8', '.tasks');
+  await page.picture(join(pictures, 'tasks.png'), true);
   checkPage(page, world);
   await page.close();
 }

@@ -60,6 +60,9 @@ public struct PastRollout: Equatable, Sendable {
             else { return }
             let epoch = body["epoch"]?.integer.flatMap(UInt64.init(exactly:)) ?? 0
             rollbacks.append(RollbackReport(plan: plan, epoch: epoch, rollback: record))
+        case "task":
+            guard let change = RollbackTask.Change(body) else { return }
+            for index in rollbacks.indices { rollbacks[index].apply(change, by: body["by"]?.text ?? "", at: at) }
         case _: break
         }
     }
@@ -88,6 +91,7 @@ public struct PastRollout: Equatable, Sendable {
                         "causes": .array(report.rollback.causes.map { .string($0.summary) }),
                         "valid": report.rollback.verdict.map { .bool($0.isValid) } ?? .null,
                         "validation": report.rollback.verdict.map { .string($0.detail) } ?? .null,
+                        "open_tasks": .integer(Int64(report.tasks.count { $0.state.isOpen })),
                     ]
                 }),
         ]

@@ -9,11 +9,25 @@ public struct RollbackReport: Equatable, Sendable {
     public var epoch: UInt64
     /// The rollback.
     public var rollback: RollbackRecord
+    /// The work that is left to people, as far as it is known.
+    public private(set) var tasks: [RollbackTask]
 
+    /// A report whose tasks are all open.
     package init(plan: String, epoch: UInt64, rollback: RollbackRecord) {
         self.plan = plan
         self.epoch = epoch
         self.rollback = rollback
+        tasks = RollbackTask.all(of: rollback)
+    }
+
+    /// A person has changed a task. Returns false if the rollback has no such task.
+    @discardableResult
+    package mutating func apply(_ change: RollbackTask.Change, by: String, at: Instant) -> Bool {
+        guard change.rollback == rollback.id,
+            let index = tasks.firstIndex(where: { $0.service == change.service && $0.kind == change.kind })
+        else { return false }
+        tasks[index].apply(change, by: by, at: at)
+        return true
     }
 
     /// When the scrape that proved the violation was committed, or when it was decided if there was no such scrape.
@@ -39,6 +53,7 @@ public struct RollbackReport: Equatable, Sendable {
             "effect": rollback.verdict.map { .string($0.isOnlyStored ? "unknown" : "read") } ?? .null,
             "causes": .array(rollback.causes.map(\.json)),
             "incident": RollbackIncident(rollback, plan: plan).json,
+            "tasks": .array(tasks.map(\.json)),
             "milliseconds": .object(
                 steps.compactMap { step in milliseconds(to: step).map { JSON.Member(step, .number(Self.rounded($0))) } }
             ),
@@ -70,8 +85,10 @@ public struct RollbackReport: Equatable, Sendable {
                     ? "no receiver has accepted a message yet." : notified.joined(separator: ", ") + "."))
         lines += ["", "## Evidence", ""]
         for cause in rollback.causes { lines += Self.evidence(cause) }
-        lines += ["", "## Tasks", ""]
+        lines += ["", "## At once", ""]
         lines += RollbackIncident(rollback, plan: plan).tasks.map { "- [ ] \(Self.line($0))" }
+        lines += ["", "## Tasks", ""]
+        lines += tasks.map { Self.line($0.markdown) }
         lines += ["", "## Timeline", "", "| ms | time | step | service | detail |", "|---:|---|---|---|---|"]
         for entry in rollback.timeline {
             let offset = start.map { Self.text(entry.at.milliseconds(since: $0)) } ?? ""

@@ -109,7 +109,8 @@ public struct ServiceRollout: Equatable, Sendable {
     public var isLeftOut = false
     /// The weights before those that are being set; `nil` in records of earlier versions.
     public var raisedFrom: TrafficSplit?
-    /// Whether the weight being set is below the previous one: that of a checkpoint, or of a reduction. Only while `shifting`.
+    /// Whether the weight being set is below the previous one: that of a checkpoint, or of a reduction. Only while
+    /// `shifting`.
     public var isRestoring = false
     /// Whether it has gone, or was about to go, past the weight from which its plan lets it go back.
     public var isIrreversible = false

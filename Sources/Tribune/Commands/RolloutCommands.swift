@@ -4,7 +4,7 @@ internal import WebServer
 
 /// `tribune rollout …`: shows the rollouts of a running Tribune and sends commands.
 enum RolloutCommands {
-    private static let options: [Command.Option] = [
+    static let options: [Command.Option] = [
         .value("server", "URL", "The running Tribune.", default: "http://127.0.0.1:9190"),
         .value("token-file", "FILE", "File with the bearer token, for a server on another machine."),
     ]
@@ -12,7 +12,7 @@ enum RolloutCommands {
 
     /// `rollout status` and one command for each operation.
     static let all: [Command] =
-        [status, report, history, preflight]
+        [status, report, history, tasks, task, preflight]
         + [
             ("start", "Start a rollout."), ("pause", "Stop promotion at its current stage."),
             ("resume", "Continue after a pause."),
@@ -282,7 +282,7 @@ enum RolloutCommands {
         }
     }
 
-    private static func client(_ invocation: Invocation) throws(CommandFailure) -> APIClient {
+    static func client(_ invocation: Invocation) throws(CommandFailure) -> APIClient {
         var client = APIClient(invocation.value("server") ?? "")
         if let path = invocation.value("token-file") { client.token = try Console.secret(in: path) }
         return client

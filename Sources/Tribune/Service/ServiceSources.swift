@@ -29,6 +29,7 @@ struct ServiceSources {
     let rollback: RollbackRunner
     let gates: GateRunner
     let history: HistoryRunner
+    let recorder: Recorder
     let hotCache: HotCache?
     let alertmanagers: AlertmanagerSender
     let notifier: NotificationRunner
@@ -88,6 +89,7 @@ struct ServiceSources {
         sources.tokens.unblock = { [accessControl] in accessControl.pardon(address: $0) }
         sources.tokens.revoke = { [accessControl] in accessControl.revokeTokens($0) }
         sources.gate = { [gates] in gates.respond(to: $0) }
+        sources.changeTask = { [recorder] in recorder.changed($0, of: $1, by: $2) }
         sources.evidence = { [self] in evidence($0, $1) }
         sources.serviceMetrics = { [gates] in gates.serviceMetrics($0) }
         sources.orchestration = { [gates] in gates.orchestration() }

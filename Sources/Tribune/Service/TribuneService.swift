@@ -115,8 +115,8 @@ final class TribuneService: Sendable {
             let web = builder.makeWeb(
                 ServiceSources(
                     store: store, engine: builder.engine, scraper: scraper, rules: rules, rollback: rollback,
-                    gates: gates, history: history, hotCache: hotCache, alertmanagers: alertmanagers,
-                    notifier: notifier, silences: silences, onCall: onCall,
+                    gates: gates, history: history, recorder: recorder, hotCache: hotCache,
+                    alertmanagers: alertmanagers, notifier: notifier, silences: silences, onCall: onCall,
                     onAlerts: { router.received($0) }, accessControl: accessControl, url: builder.url, state: state,
                     onReload: onReload, onQuit: onQuit),
                 accessControl)

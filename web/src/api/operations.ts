@@ -231,6 +231,16 @@ export const postApiV1Evidence: Operation<'postApiV1Evidence', { 'check': string
   method: 'POST', path: 'v1/evidence', permission: 'order', kind: 'data',
 };
 
+/** Lists the work that rollbacks left to people, newest first. */
+export const getApiV1RolloutsPlanTasks: Operation<'getApiV1RolloutsPlanTasks', { 'plan': string; 'rollback'?: string; 'state'?: 'open' | 'in_progress' | 'done' | 'dropped' }> = {
+  method: 'GET', path: 'v1/rollouts/{plan}/tasks', permission: 'read', kind: 'data',
+};
+
+/** Changes the state, the owner or the note of work that a rollback left. */
+export const postApiV1RolloutsPlanTasks: Operation<'postApiV1RolloutsPlanTasks', { 'plan': string; 'rollback': string; 'service': string; 'task': 'root_cause' | 'debugging' | 'fix' | 'retry_plan' | 'lessons'; 'state'?: 'open' | 'in_progress' | 'done' | 'dropped'; 'owner'?: string; 'note'?: string }> = {
+  method: 'POST', path: 'v1/rollouts/{plan}/tasks', permission: 'order', kind: 'data',
+};
+
 /** Lists pages, the newest first. */
 export const getApiV1OncallPages: Operation<'getApiV1OncallPages', { 'state'?: 'open' | 'escalating' | 'acknowledged' | 'snoozed' | 'resolved' | 'all' }> = {
   method: 'GET', path: 'v1/oncall/pages', permission: 'read', kind: 'data',

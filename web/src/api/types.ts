@@ -336,6 +336,17 @@ export interface Shift {
 }
 
 /** An override that somebody planned while the service runs. */
+export interface RollbackTask {
+  service: string;
+  task: 'root_cause' | 'debugging' | 'fix' | 'retry_plan' | 'lessons';
+  text: string;
+  state: 'open' | 'in_progress' | 'done' | 'dropped';
+  owner: string;
+  note: string;
+  changed_at: string | null;
+  changed_by: string;
+}
+
 export interface PlannedOverride {
   override: string;
   person: string;
@@ -351,6 +362,8 @@ export interface Answers {
   getApiV1Rollouts: { rollouts: Rollout[] };
   postApiV1RolloutsPlanVerb: { accepted: boolean; ignored?: string };
   getApiV1RolloutsPlanReport: { markdown: string };
+  getApiV1RolloutsPlanTasks: { rollbacks: { id: string; tasks: RollbackTask[] }[] };
+  postApiV1RolloutsPlanTasks: RollbackTask;
   getApiV1Alerts: { alerts: Alert[] };
   getApiV1Targets: { activeTargets: Target[]; droppedTargets: { discoveredLabels: LabelSet; scrapePool: string }[] };
   getApiV1Rules: { groups: RuleGroup[] };

@@ -13,6 +13,7 @@ import { Badge, Card, Copy, Empty, Fault, Loading, Modal, Time } from './parts';
 import { Standings } from './rollout-rules';
 import { PlanGraph, Services } from './rollout-services';
 import { OrderButtons } from './rollouts';
+import { Tasks } from './tasks';
 
 /** One plan: its services, why they stand where they stand, and what happened. */
 export function RolloutView(view: View & { plan: string }) {
@@ -162,6 +163,12 @@ function RollbackCard({ rollback, view, plan, now }: { rollback: Rollback; view:
           </ul>
         </div>
       ) : null}
+      {rollback.valid === null ? null : (
+        <div>
+          <h3>Tasks</h3>
+          <Tasks view={view} plan={plan} rollback={rollback.id} />
+        </div>
+      )}
       {rollback.timeline.length > 0 ? (
         <p class="quiet">
           Began <Time at={rollback.timeline[0].time} now={now} />.
