@@ -97,9 +97,12 @@ public final class HAProxyFixture {
         }
     }
 
+    /// Ends HAProxy: neither its traffic nor its runtime API answers.
+    public func end() { process.stop(graceMilliseconds: 200) }
+
     /// Ends HAProxy and starts it again, which restores the weights of its file.
     public func restart() throws {
-        process.stop(graceMilliseconds: 200)
+        end()
         process = try Self.launch(directory)
         try waitUntilReady()
     }

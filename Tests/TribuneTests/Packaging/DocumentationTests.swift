@@ -55,6 +55,20 @@ import Testing
         #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
     }
 
+    /// Each part of the fault script is a test that exists.
+    @Test func theFaultScriptNamesTests() throws {
+        let files = try #require(FileManager.default.enumerator(atPath: "\(Self.root)/Tests"))
+            .compactMap { $0 as? String }.filter { $0.hasSuffix("Tests.swift") }
+        let named = try page("development/fault-script.md").matches(of: /`([A-Z][A-Za-z]+Tests)(?:\.([a-zA-Z]+))?`/)
+        #expect(named.count > 30)
+        for name in named {
+            let file = files.first { $0.hasSuffix("/\(name.1).swift") }
+            let text = try file.map { try String(contentsOfFile: "\(Self.root)/Tests/\($0)", encoding: .utf8) }
+            let isThere = text?.contains(name.2.map { "func \($0)(" } ?? "@Test") == true
+            #expect(isThere, "\(name.0)")
+        }
+    }
+
     @Test func examplesOfTheHowToPageAreValid() throws {
         let blocks = try page("operations/howto.md").matches(of: /```yaml\n((?s).*?)```/).map { String($0.1) }
         #expect(blocks.count == 5)
