@@ -3,6 +3,7 @@
 #
 #   fuzz    each fuzz target for an hour                                    SOAK_FUZZ_SECONDS=3600
 #   worlds  400 000 simulated worlds, about 100 million steps               SOAK_WORLDS=400000
+#   explore every order of events in small worlds around the rollback machines   SOAK_EXPLORE_SECONDS=1800 for each
 #   kills   the rollback engine killed at each of its steps, 200 rounds     SOAK_KILLS=200
 #   alerts  random histories beside Debian's Alertmanager, every request compared   SOAK_ALERT_ROUNDS=20
 #   history Tribune and its PostgreSQL killed alternately, 100 rounds        SOAK_HISTORY_KILLS=100
@@ -53,6 +54,24 @@ worlds() {
     result=$(grep -o '[0-9]* violations' "$logs/worlds.log" | head -n 1)
     row worlds "$count worlds, $(sed -n 's/.* worlds, \([0-9]*\) steps.*/\1/p' "$logs/worlds.log" | head -n 1) steps" \
         "${result:-did not end}"
+}
+
+explore() {
+    local seconds=${SOAK_EXPLORE_SECONDS:-1800} world result number=0
+    swift build -c release --product Simulation >&2
+    while read -r world; do
+        number=$((number + 1))
+        # shellcheck disable=SC2086
+        attempt "explore-$number" "$(swift build -c release --show-bin-path)/Simulation" explore $world \
+            --seconds "$seconds" --threads "$(nproc)" || true
+        result=$(grep -E '^[12] services x' "$logs/explore-$number.log" | tail -n 1)
+        row explore "${result%%:*}" "${result#*: }"
+    done <<'WORLDS'
+--services 1 --routes 1 --faults 3 --orders 1 --reloads 1
+--services 1 --routes 2 --faults 2 --orders 1
+--services 2 --routes 1 --faults 1 --orders 1
+--services 2 --routes 2 --faults 3 --orders 1 --reloads 1
+WORLDS
 }
 
 kills() {
@@ -145,11 +164,11 @@ load() {
     row load "$count busy processes" "${result:-did not end}"
 }
 
-[ $# -gt 0 ] || set -- fuzz worlds kills alerts history remotewrite damage storekills oncall attacks requests load
+[ $# -gt 0 ] || set -- fuzz worlds explore kills alerts history remotewrite damage storekills oncall attacks requests load
 for part in "$@"; do
     case $part in
-    fuzz | worlds | kills | alerts | history | remotewrite | damage | storekills | oncall | attacks | requests | load) "$part" ;;
-    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|remotewrite|damage|storekills|oncall|attacks|requests|load]..." >&2; exit 2 ;;
+    fuzz | worlds | explore | kills | alerts | history | remotewrite | damage | storekills | oncall | attacks | requests | load) "$part" ;;
+    *) echo "usage: scripts/soak.sh [fuzz|worlds|explore|kills|alerts|history|remotewrite|damage|storekills|oncall|attacks|requests|load]..." >&2; exit 2 ;;
     esac
 done
 exit $failed

@@ -68,8 +68,16 @@ struct SimulationCommand {
     }
 }
 
+if CommandLine.arguments.dropFirst().first == "explore" {
+    guard let command = ExplorationCommand(Array(CommandLine.arguments.dropFirst(2))) else {
+        print(ExplorationCommand.usage)
+        exit(2)
+    }
+    exit(try command.run())
+}
 guard let command = SimulationCommand(Array(CommandLine.arguments.dropFirst())) else {
     print("usage: Simulation [--seeds N] [--first SEED] [--threads N] [--sabotage NAME] | --seed SEED [--keep STRIKES]")
+    print(ExplorationCommand.usage)
     exit(2)
 }
 exit(try command.run())

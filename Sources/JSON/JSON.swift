@@ -1,5 +1,5 @@
 /// A JSON value. Members of objects keep their order.
-public enum JSON: Equatable, Sendable {
+public enum JSON: Hashable, Sendable {
     case null
     case bool(Bool)
     /// A number without fraction and exponent that fits in 64 bits.
@@ -10,7 +10,7 @@ public enum JSON: Equatable, Sendable {
     case object([Member])
 
     /// A name with its value.
-    public struct Member: Equatable, Sendable {
+    public struct Member: Hashable, Sendable {
         /// The name.
         public var name: String
         /// The value.

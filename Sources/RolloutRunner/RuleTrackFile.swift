@@ -5,8 +5,9 @@ internal import Runtime
 
 /// Streaks and trips of a plan's rules, stored so that a restart does not reset them.
 ///
-/// Not synced to disk: it must survive the end of the process, and the page cache does. After a power failure the rules
-/// begin again, as without the file; decisions are in the journal.
+/// Not synced to disk: it must survive the end of the process, and the page cache does. After a power failure the file
+/// may be an older one, or none, with which the rules begin again; decisions are in the journal, and a trip that they
+/// do not explain counts again.
 struct RuleTrackFile: Sendable {
     let path: String
 

@@ -1,9 +1,9 @@
 public import MetricModel
 
 /// A rollback rule as written in a rule file. The machine that runs it is in `Rollback`.
-public struct RollbackDefinition: Equatable, Sendable {
+public struct RollbackDefinition: Hashable, Sendable {
     /// A comparison that makes a measurement a violation (or a recovery), such as `< 0.95`.
-    public struct Condition: Equatable, Sendable, CustomStringConvertible {
+    public struct Condition: Hashable, Sendable, CustomStringConvertible {
         /// The comparison.
         public enum Comparison: String, Sendable, CaseIterable {
             case less = "<"
@@ -43,7 +43,7 @@ public struct RollbackDefinition: Equatable, Sendable {
     }
 
     /// The policy for an expression without data.
-    public struct MissingPolicy: Equatable, Sendable {
+    public struct MissingPolicy: Hashable, Sendable {
         /// How missing data is treated.
         public enum Policy: String, Sendable, CaseIterable {
             /// Neither counts nor resets the streak.
@@ -74,7 +74,7 @@ public struct RollbackDefinition: Equatable, Sendable {
     }
 
     /// When a tripped rule becomes healthy again.
-    public struct Clearance: Equatable, Sendable {
+    public struct Clearance: Hashable, Sendable {
         /// The condition of health.
         public var condition: Condition
         /// How long it must hold.
@@ -88,7 +88,7 @@ public struct RollbackDefinition: Equatable, Sendable {
     }
 
     /// A quantity that a measurement needs in order to count, such as the number of requests.
-    public struct MinimumSamples: Equatable, Sendable {
+    public struct MinimumSamples: Hashable, Sendable {
         /// A PromQL expression for the quantity.
         public var expression: String
         /// The minimum.
@@ -102,7 +102,7 @@ public struct RollbackDefinition: Equatable, Sendable {
     }
 
     /// The action of a trip.
-    public struct Action: Equatable, Sendable {
+    public struct Action: Hashable, Sendable {
         /// The services that roll back.
         public enum Scope: String, Sendable, CaseIterable {
             case service

@@ -322,7 +322,12 @@ extension World {
         if state.observingUntil != nil || state.loss != nil {
             for index in elements.indices { elements[index].model.reconsidered(shape.rule.consecutive) }
         }
-        for index in elements.indices { elements[index].model.restarted() }
+        for index in elements.indices {
+            elements[index].model.restarted()
+            // A trip that the record may be newer than counts again.
+            guard let track = rules["f;g;R"]?.tracks[elements[index].labels], track.state != .armed else { continue }
+            elements[index].model.reconsidered(shape.rule.consecutive)
+        }
         // If there is a lease, a process starts without it.
         let hasLease = shape.hasLease
         if !hasLease { checkHandled(state, rules) }

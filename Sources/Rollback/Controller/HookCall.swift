@@ -1,7 +1,7 @@
 public import JSON
 
 /// A call of a hook. The answer is passed to ``RolloutController/hookAnswered(_:_:at:)``.
-public struct HookCall: Equatable, Sendable {
+public struct HookCall: Hashable, Sendable {
     /// Distinguishes calls of one controller.
     public var id: UInt64
     /// The hook.
@@ -34,7 +34,7 @@ public struct HookCall: Equatable, Sendable {
 }
 
 /// The answer of a hook.
-public struct HookAnswer: Equatable, Sendable {
+public struct HookAnswer: Hashable, Sendable {
     /// The verdict of a hook.
     public enum Verdict: String, Sendable {
         /// The rollout goes on.
@@ -60,7 +60,7 @@ public struct HookAnswer: Equatable, Sendable {
 }
 
 /// The volatile state of a hook at one moment.
-struct HookWork: Equatable {
+struct HookWork: Hashable {
     /// The active call.
     var call: ServiceWork.Question?
     /// When it is called again.

@@ -4,7 +4,7 @@ internal import MetricModel
 /// One step of a rollout in the journal: the whole durable state after it.
 ///
 /// The whole state takes a few kilobytes per step and makes recovery simple: read the last record.
-public struct JournalRecord: Equatable, Sendable {
+public struct JournalRecord: Hashable, Sendable {
     /// The number of the format. A version of Tribune ignores fields that it does not know, and takes a record of a
     /// higher number for one that it cannot read: it must not act on a part of it.
     static let format: Int64 = 1

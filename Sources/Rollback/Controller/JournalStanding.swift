@@ -1,7 +1,7 @@
 internal import MetricModel
 
 /// A place where a record may be stored.
-public enum JournalPlace: Equatable, Sendable {
+public enum JournalPlace: Hashable, Sendable {
     /// The journal on the local disk.
     case file
     /// The table of the lease.
@@ -9,7 +9,7 @@ public enum JournalPlace: Equatable, Sendable {
 }
 
 /// A controller's view of its journal: which records it has made, and which of them are stored.
-struct JournalStanding: Equatable {
+struct JournalStanding: Hashable {
     /// A record that takes longer to be written is a fault.
     static var patience: Milliseconds { .seconds(5) }
 
@@ -68,4 +68,17 @@ struct JournalStanding: Equatable {
 
     /// The lease was lost: another node continues from what is stored.
     mutating func drop() { dropped = made }
+}
+
+extension JournalStanding {
+    /// The same standing, with whether the last record is stored instead of its number.
+    func normalised(_ scale: TimeScale) -> JournalStanding {
+        var copy = self
+        (copy.made, copy.inFile, copy.inLease, copy.dropped) = (1, isStored ? 1 : 0, 0, 0)
+        copy.waitingSince = scale.since(waitingSince, within: Self.patience)
+        copy.fault = fault.map { _ in "" }
+        copy.faultSince = scale.since(faultSince, within: .seconds(30))
+        copy.page = page.map { _ in "" }
+        return copy
+    }
 }

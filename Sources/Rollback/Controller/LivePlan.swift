@@ -1,7 +1,7 @@
 public import JSON
 
 /// The present state of a service: its wanted weights, the weights read from its routers, and its versions.
-public struct LiveService: Equatable, Sendable {
+public struct LiveService: Hashable, Sendable {
     /// The service.
     public var name: String
     /// Its progress in the rollout.
@@ -29,7 +29,7 @@ public struct LiveService: Equatable, Sendable {
 }
 
 /// The present state of a plan.
-public struct LivePlan: Equatable, Sendable {
+public struct LivePlan: Hashable, Sendable {
     /// The plan.
     public var name: String
     /// The number of the rollout.

@@ -2,9 +2,9 @@ public import JSON
 internal import MetricModel
 
 /// A rollout of the past, by the events that were recorded about it. A value.
-public struct PastRollout: Equatable, Sendable {
+public struct PastRollout: Hashable, Sendable {
     /// An order of a person.
-    public struct Order: Equatable, Sendable {
+    public struct Order: Hashable, Sendable {
         /// When it was given.
         public var at: Instant
         /// `pause`, `rollback` …

@@ -7,9 +7,9 @@ package import RuleModel
 ///
 /// The reasons of rules to stop promotion are computed from the state of the rules only, so neither a restart nor a
 /// change of the lease can lose one.
-package struct PlanMachine: Equatable, Sendable {
+package struct PlanMachine: Hashable, Sendable {
     /// An action for the runner.
-    package enum Action: Equatable, Sendable {
+    package enum Action: Hashable, Sendable {
         /// An action of the controller.
         case control(RolloutController.Action)
         /// A rule tripped. It only needs to be counted.
@@ -19,13 +19,13 @@ package struct PlanMachine: Equatable, Sendable {
     }
 
     /// The rollout.
-    package private(set) var controller: RolloutController
+    package internal(set) var controller: RolloutController
     /// The rules that have been measured, by `file;group;name`.
-    package private(set) var rules: [String: RollbackRule]
+    package internal(set) var rules: [String: RollbackRule]
 
     /// The rules in force, by `file;group;name`; `nil` if they are not known. Then data count as missing from the first
     /// evaluation on, and promotion waits for no data.
-    private var watches: [String: RuleWatch]?
+    var watches: [String: RuleWatch]?
     /// Whether ``rules`` wait for the journal before they are stored.
     private var hasRulesToKeep = false
 
@@ -59,6 +59,7 @@ package struct PlanMachine: Equatable, Sendable {
     package mutating func recovered(loss: RecordLoss? = nil, at now: Instant) -> [Action] {
         // Trips of an observation have not been acted on, and their pages may not have been sent.
         if loss != nil || controller.state.loss != nil || controller.state.observingUntil != nil { reconsider() }
+        reconsiderOlderTrips()
         let freezes = freezes
         return step(at: now) { $0.recovered(freezes: freezes, loss: loss, at: now) }
     }
@@ -117,6 +118,25 @@ package struct PlanMachine: Equatable, Sendable {
     package mutating func tookOver(unknown loss: RecordLoss, epoch: UInt64, at now: Instant) -> [Action] {
         reconsider()
         return step(at: now) { $0.tookOver(unknown: loss, epoch: epoch, at: now) } + holdBack(at: now)
+    }
+
+    /// The stored rules may be older than the record: a trip that was over before a candidate got its traffic would
+    /// hide the next one. While a service that it would take back has traffic, nobody has acted on it.
+    private mutating func reconsiderOlderTrips() {
+        switch controller.state.phase {
+        case .idle, .retired: return
+        case .promoting, .paused, .promoted, .rollingBack, .rolledBack: break
+        }
+        for (key, rule) in rules {
+            let left = rule.tracks.keys.filter { labels in
+                rule.definition.targets(of: labels, in: controller.plan).contains { name in
+                    let share = rule.definition.action.reduceTo
+                    return controller.takesTraffic(name)
+                        && !(share.map { controller.isReduced(name, to: $0) } ?? false)
+                }
+            }
+            if rules[key]?.reconsidered(left) == true { hasRulesToKeep = true }
+        }
     }
 
     private mutating func reconsider() {

@@ -1,7 +1,7 @@
 internal import JSON
 
 /// A journal whose last record cannot be used: damaged, or of an unknown version.
-public struct RecordLoss: Equatable, Sendable {
+public struct RecordLoss: Hashable, Sendable {
     /// The file and what happened to it.
     public var reason: String
     /// A record that could be read, which may be old; `nil` if there is none.
@@ -15,9 +15,9 @@ public struct RecordLoss: Equatable, Sendable {
 }
 
 /// The part of a plan's structure on which a record depends.
-public struct RecordedStructure: Equatable, Sendable {
+public struct RecordedStructure: Hashable, Sendable {
     /// The part of one service.
-    public struct Service: Equatable, Sendable {
+    public struct Service: Hashable, Sendable {
         /// The candidate's weight of each stage.
         public var stages: [Int]
         /// The names of its routes.

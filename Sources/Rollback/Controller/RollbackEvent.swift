@@ -1,7 +1,7 @@
 public import JSON
 
 /// An event for the history, as evidence.
-public struct RollbackEvent: Equatable, Sendable {
+public struct RollbackEvent: Hashable, Sendable {
     /// The kind of the event; the raw values are those of the history's events.
     public enum Kind: String, Sendable, CaseIterable {
         case violation
@@ -13,14 +13,14 @@ public struct RollbackEvent: Equatable, Sendable {
     }
 
     /// The content of some events as values, for receivers that need more than a record.
-    public enum Meaning: Equatable, Sendable {
+    public enum Meaning: Hashable, Sendable {
         /// A trip was judged. `committedAt` is when the scrape that proves it was committed; `nil` for a timer.
         case decided(Trip, committedAt: Instant?)
         case stepped(Step)
     }
 
     /// A step of a rollback.
-    public struct Step: Equatable, Sendable {
+    public struct Step: Hashable, Sendable {
         /// The name, as in the timeline.
         public var name: String
         /// The service; `nil` for the rollback as a whole.
@@ -69,7 +69,7 @@ public struct RollbackEvent: Equatable, Sendable {
 }
 
 /// A notification.
-public struct RollbackNotice: Equatable, Sendable {
+public struct RollbackNotice: Hashable, Sendable {
     /// Whether a person must act.
     public enum Kind: String, Sendable {
         /// A person must act now.

@@ -2,7 +2,7 @@ internal import JSON
 public import MetricModel
 
 /// The incident of a rollback. Raised once per rollback; the same id again is an update.
-public struct RollbackIncident: Equatable, Sendable {
+public struct RollbackIncident: Hashable, Sendable {
     /// The id of the rollback.
     public var id: String
     /// Joins its entries in the record; see ``RollbackRecord/incident``.

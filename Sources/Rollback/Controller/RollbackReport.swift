@@ -2,7 +2,7 @@ public import JSON
 internal import MetricModel
 
 /// The report of a finished rollback: causes, steps with their times, and validation.
-public struct RollbackReport: Equatable, Sendable {
+public struct RollbackReport: Hashable, Sendable {
     /// The plan.
     public var plan: String
     /// The fencing number when it was finished.

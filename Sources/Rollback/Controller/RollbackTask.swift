@@ -4,7 +4,7 @@ internal import MetricModel
 /// Work that a rollback leaves to people, for one of its services. A value.
 ///
 /// Changes are entries of the ledger; ``PastRollout`` reads them back.
-public struct RollbackTask: Equatable, Sendable {
+public struct RollbackTask: Hashable, Sendable {
     /// The work, in its order.
     public enum Kind: String, Sendable, CaseIterable {
         case rootCause = "root_cause"
@@ -39,7 +39,7 @@ public struct RollbackTask: Equatable, Sendable {
     }
 
     /// A change of a task.
-    public struct Change: Equatable, Sendable {
+    public struct Change: Hashable, Sendable {
         /// The id of the rollback.
         public var rollback: String
         /// The service.

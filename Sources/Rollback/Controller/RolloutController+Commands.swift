@@ -2,9 +2,9 @@ internal import JSON
 public import MetricModel
 
 /// An order to a rollout.
-public struct RolloutCommand: Equatable, Sendable {
+public struct RolloutCommand: Hashable, Sendable {
     /// The kind of the order.
-    public enum Verb: Equatable, Sendable {
+    public enum Verb: Hashable, Sendable {
         /// Begin a new generation.
         case start
         /// Stop promotion at the present stage.
@@ -103,7 +103,7 @@ extension RolloutCommand.Verb {
 }
 
 /// The result of an order.
-public enum CommandOutcome: Equatable, Sendable {
+public enum CommandOutcome: Hashable, Sendable {
     case accepted
     /// There was nothing to do.
     case ignored(String)

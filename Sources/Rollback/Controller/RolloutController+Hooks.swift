@@ -5,7 +5,7 @@ internal import MetricModel
 /// have passed, and those after a promotion or a rollback only tell people. None delays a shift to the stable version.
 extension RolloutController {
     /// A hook that was called or is to be called, for display.
-    public struct HookView: Equatable, Sendable {
+    public struct HookView: Hashable, Sendable {
         /// The hook's name.
         public var name: String
         /// The moment, with the service and the stage.

@@ -2,7 +2,7 @@ internal import JSON
 internal import MetricModel
 
 /// Traffic of a candidate that no rollout of this plan gave it: a pipeline or a person has switched it.
-package struct UnmanagedTraffic: Equatable, Sendable {
+package struct UnmanagedTraffic: Hashable, Sendable {
     /// When this process first read it.
     package var since: Instant
     /// The greatest share of the candidate among the service's routes at the last readings.

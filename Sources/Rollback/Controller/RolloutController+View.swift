@@ -3,7 +3,7 @@ internal import MetricModel
 /// The state of a rollout for display.
 extension RolloutController {
     /// A gate of a service, with what was last seen.
-    public struct GateView: Equatable, Sendable {
+    public struct GateView: Hashable, Sendable {
         /// The gate's name.
         public var name: String
         /// Whether it lets the service pass; `nil` while it was not asked in this stage.

@@ -12,9 +12,9 @@ public import MetricModel
 /// candidates. Everything else (active operations, retries) is level-triggered: each
 /// event ends with a check of every service and requests for the next operations. A repeated request is harmless,
 /// because every operation is idempotent and is preceded by a reading of the live weights.
-public struct RolloutController: Equatable, Sendable {
+public struct RolloutController: Hashable, Sendable {
     /// An action for the runner.
-    public enum Action: Equatable, Sendable {
+    public enum Action: Hashable, Sendable {
         /// Write this record and sync it to disk; then call ``RolloutController/journalled(through:in:at:)``. A later
         /// record may take its place.
         case journal(JournalRecord)
@@ -45,20 +45,20 @@ public struct RolloutController: Equatable, Sendable {
     }
 
     /// The observed version of the candidate.
-    struct Version: Equatable {
+    struct Version: Hashable {
         var value: Double
         var readings: Int
     }
 
     /// The last measurement of a rule.
-    enum RuleStanding: Equatable {
+    enum RuleStanding: Hashable {
         case healthy
         case violated
         case missing
     }
 
     /// The state of a validation.
-    struct Validating: Equatable {
+    struct Validating: Hashable {
         var goodRounds = 0
         /// Routes whose reply in this round is pending.
         var awaited: Set<RouteID> = []

@@ -1,7 +1,7 @@
 /// The durable state of a rollout. All of it is in the journal; everything else may be lost in a crash.
-public struct RolloutState: Equatable, Sendable {
+public struct RolloutState: Hashable, Sendable {
     /// The phase of the rollout.
-    public enum Phase: Equatable, Sendable {
+    public enum Phase: Hashable, Sendable {
         /// Nothing has been started yet. To: `promoting`.
         case idle
         /// To: `paused`, `promoted`, `rollingBack`.
@@ -54,9 +54,9 @@ public struct RolloutState: Equatable, Sendable {
 }
 
 /// The state of one service.
-public struct ServiceRollout: Equatable, Sendable {
+public struct ServiceRollout: Hashable, Sendable {
     /// Its progress.
-    public enum Progress: Equatable, Sendable {
+    public enum Progress: Hashable, Sendable {
         /// Not begun; the stable version has all traffic. To: `shifting`.
         case waiting
         /// The weight of a stage is being set. To: `baking`, `rollingBack`.
@@ -132,9 +132,9 @@ public struct ServiceRollout: Equatable, Sendable {
 }
 
 /// One rollback: causes, steps, progress, and times.
-public struct RollbackRecord: Equatable, Sendable {
+public struct RollbackRecord: Hashable, Sendable {
     /// The cause of a rollback.
-    public enum Cause: Equatable, Sendable {
+    public enum Cause: Hashable, Sendable {
         case trip(Trip)
         /// A person ordered it.
         case command(by: String, reason: String)
@@ -154,7 +154,7 @@ public struct RollbackRecord: Equatable, Sendable {
     }
 
     /// An entry of the timeline.
-    public struct Entry: Equatable, Sendable {
+    public struct Entry: Hashable, Sendable {
         /// When.
         public var at: Instant
         /// The step: `violated`, `decided`, `journalled`, `shifted`, `verified`, `isolated`, `validated` …
@@ -166,7 +166,7 @@ public struct RollbackRecord: Equatable, Sendable {
     }
 
     /// The result of the validation.
-    public struct Verdict: Equatable, Sendable {
+    public struct Verdict: Hashable, Sendable {
         /// Whether everything was confirmed.
         public var isValid: Bool
         /// The confirmed or the missing conditions.

@@ -1,5 +1,5 @@
 /// The state of one route: its last reading, and since when it cannot be read.
-public struct RouteView: Equatable, Sendable {
+public struct RouteView: Hashable, Sendable {
     /// The last reading; `nil` before the first one.
     public var reading: Inspection?
     /// When it was read.

@@ -1,7 +1,7 @@
 /// An operation on the router of one route.
-public struct RouterOperation: Equatable, Sendable {
+public struct RouterOperation: Hashable, Sendable {
     /// The kind of the operation.
-    public enum Kind: Equatable, Sendable {
+    public enum Kind: Hashable, Sendable {
         /// Read the live weights and the health of both versions.
         case inspect
         /// Set these weights.
@@ -42,7 +42,7 @@ public struct RouterOperation: Equatable, Sendable {
 }
 
 /// Whether a version can take traffic.
-public enum TargetHealth: Equatable, Sendable {
+public enum TargetHealth: Hashable, Sendable {
     case healthy
     case unhealthy(String)
     /// It could not be determined.
@@ -60,7 +60,7 @@ public enum TargetHealth: Equatable, Sendable {
 }
 
 /// The process of a router: another one has the weights of its file again.
-public struct RouterProcess: Equatable, Sendable {
+public struct RouterProcess: Hashable, Sendable {
     /// Its number; `nil` if the router does not tell it.
     public var pid: Int64?
     /// When it was started, in seconds of the reader's monotonic clock.
@@ -77,7 +77,7 @@ public struct RouterProcess: Equatable, Sendable {
 }
 
 /// The reach of a reading.
-public enum ReadingGrade: String, Equatable, Sendable {
+public enum ReadingGrade: String, Hashable, Sendable {
     /// An object or a file says so; whether traffic follows is not known.
     case stored
     /// The router itself, which divides the traffic, says so.
@@ -85,7 +85,7 @@ public enum ReadingGrade: String, Equatable, Sendable {
 }
 
 /// A reading of the router of a route.
-public struct Inspection: Equatable, Sendable {
+public struct Inspection: Hashable, Sendable {
     /// The weights; `nil` if neither version gets traffic, or routers disagree.
     public var split: TrafficSplit?
     /// Whether the stable version can take traffic.
@@ -118,7 +118,7 @@ public struct Inspection: Equatable, Sendable {
 }
 
 /// The result of a ``RouterOperation``.
-public enum OperationResult: Equatable, Sendable {
+public enum OperationResult: Hashable, Sendable {
     case inspected(Inspection)
     /// The router has acknowledged a shift or an isolation.
     case done
@@ -126,7 +126,7 @@ public enum OperationResult: Equatable, Sendable {
 }
 
 /// A request to evaluate gates of one service.
-public struct GateQuestion: Equatable, Sendable {
+public struct GateQuestion: Hashable, Sendable {
     /// Returned with the result.
     public var id: UInt64
     /// The service.
@@ -136,7 +136,7 @@ public struct GateQuestion: Equatable, Sendable {
 }
 
 /// The result of one gate.
-public struct GateAnswer: Equatable, Sendable {
+public struct GateAnswer: Hashable, Sendable {
     /// The gate's name.
     public var name: String
     /// Whether it is open.

@@ -1,15 +1,15 @@
 internal import MetricModel
 
 /// The volatile state of one service in a controller: active operations, retries and readings.
-struct ServiceWork: Equatable {
+struct ServiceWork: Hashable {
     /// An active request or order.
-    struct Question: Equatable {
+    struct Question: Hashable {
         var id: UInt64
         var deadline: Instant
     }
 
     /// The page that a candidate was reduced.
-    struct Reduction: Equatable {
+    struct Reduction: Hashable {
         /// Its key.
         var page: String
         /// The reason in ``RolloutController/freezes`` that it speaks of.
@@ -62,9 +62,9 @@ struct ServiceWork: Equatable {
 }
 
 /// The volatile state of one route in a controller.
-struct RouteWork: Equatable {
+struct RouteWork: Hashable {
     /// An active operation.
-    struct Pending: Equatable {
+    struct Pending: Hashable {
         var id: UInt64
         var purpose: Purpose
         var since: Instant
@@ -72,7 +72,7 @@ struct RouteWork: Equatable {
     }
 
     /// The purpose of an operation.
-    enum Purpose: Equatable {
+    enum Purpose: Hashable {
         /// Whether the target is healthy, before traffic is shifted.
         case target
         case shift(TrafficSplit)
@@ -107,7 +107,7 @@ struct RouteWork: Equatable {
     }
 
     /// Why a route does not get on.
-    enum Obstacle: Equatable {
+    enum Obstacle: Hashable {
         /// It cannot be read or written.
         case unreachable(String)
         /// The version that would get the traffic is not verified healthy.

@@ -1,5 +1,5 @@
 /// The state with which a node continues after winning the lease.
-package enum TakeUp: Equatable, Sendable {
+package enum TakeUp: Hashable, Sendable {
     /// Its own journal: no other node has acted since.
     case own
     /// A record that may not be the last one.

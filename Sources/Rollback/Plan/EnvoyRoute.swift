@@ -1,9 +1,9 @@
 internal import YAML
 
 /// A route through Envoy, divided by the weights of two clusters.
-public struct EnvoyRoute: Equatable, Sendable {
+public struct EnvoyRoute: Hashable, Sendable {
     /// How the weights are set in Envoy.
-    public enum Division: Equatable, Sendable {
+    public enum Division: Hashable, Sendable {
         /// With a discovery file with the route configuration `configuration`, which is replaced as a whole.
         case discoveryFile(path: String, configuration: String)
         /// With runtime keys `prefix.CLUSTER`, set on the admin endpoint. Envoy loses them when it is restarted.

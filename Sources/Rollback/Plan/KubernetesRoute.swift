@@ -1,9 +1,9 @@
 internal import YAML
 
 /// A route through an object of a Kubernetes API server.
-public struct KubernetesRoute: Equatable, Sendable {
+public struct KubernetesRoute: Hashable, Sendable {
     /// The object that divides the traffic.
-    public enum Object: Equatable, Sendable {
+    public enum Object: Hashable, Sendable {
         /// A Service whose selector is set to the labels of one version: all traffic or none.
         case service(stable: [Label], candidate: [Label])
         /// An HTTPRoute of the Gateway API, divided by the weights of two Services.
@@ -15,7 +15,7 @@ public struct KubernetesRoute: Equatable, Sendable {
     }
 
     /// A label of a selector.
-    public struct Label: Equatable, Sendable {
+    public struct Label: Hashable, Sendable {
         /// The label's name.
         public var name: String
         /// Its value.
@@ -23,7 +23,7 @@ public struct KubernetesRoute: Equatable, Sendable {
     }
 
     /// A destination of a VirtualService, written `host` or `host/subset`.
-    public struct Destination: Equatable, Sendable {
+    public struct Destination: Hashable, Sendable {
         /// The host, as in the VirtualService.
         public var host: String
         /// The subset; `nil` if hosts alone distinguish the versions.

@@ -2,7 +2,7 @@ public import MetricModel
 internal import YAML
 
 /// A check outside of Tribune at a moment of a rollout, such as a load test of the candidate. A value.
-public struct RolloutHook: Equatable, Sendable {
+public struct RolloutHook: Hashable, Sendable {
     /// The moment at which a hook is called.
     public enum Moment: String, Sendable, CaseIterable {
         /// Before the first candidate of a rollout gets traffic.
@@ -26,7 +26,7 @@ public struct RolloutHook: Equatable, Sendable {
     }
 
     /// The way to call a hook.
-    public enum Kind: Equatable, Sendable {
+    public enum Kind: Hashable, Sendable {
         /// The call is posted as JSON, with these headers.
         case http(url: String, headers: [WebhookRoute.Header])
         /// The program gets the call as JSON on its standard input.

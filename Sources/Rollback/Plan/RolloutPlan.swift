@@ -2,9 +2,9 @@ public import MetricModel
 public import RuleModel
 
 /// A plan: how services move from a stable to a candidate version and back. Read from a file; a value.
-public struct RolloutPlan: Equatable, Sendable {
+public struct RolloutPlan: Hashable, Sendable {
     /// One service of the plan.
-    public struct Service: Equatable, Sendable {
+    public struct Service: Hashable, Sendable {
         /// The name used by rules and other services.
         public var name: String
         /// Services that must be promoted before.
@@ -28,9 +28,9 @@ public struct RolloutPlan: Equatable, Sendable {
     }
 
     /// A condition for the next stage.
-    public struct Gate: Equatable, Sendable {
+    public struct Gate: Hashable, Sendable {
         /// The kind of a gate.
-        public enum Kind: Equatable, Sendable {
+        public enum Kind: Hashable, Sendable {
             /// PromQL whose every element must meet `healthy`. An empty result does not pass.
             case expression(String, healthy: RollbackDefinition.Condition)
             /// The URL must return 2xx.
@@ -42,7 +42,7 @@ public struct RolloutPlan: Equatable, Sendable {
         }
 
         /// Who has to approve a stage.
-        public struct Approval: Equatable, Sendable {
+        public struct Approval: Hashable, Sendable {
             /// The number of different identities.
             public var count = 1
             /// The identities that may; empty for all that may give orders to the plan.
@@ -67,7 +67,7 @@ public struct RolloutPlan: Equatable, Sendable {
     }
 
     /// The validation of a rollback.
-    public struct Validation: Equatable, Sendable {
+    public struct Validation: Hashable, Sendable {
         /// Successful rounds in a row that validate a rollback.
         public var rounds: Int
         /// Time between rounds.

@@ -2,7 +2,7 @@ internal import MetricModel
 internal import YAML
 
 /// When rollouts of a plan begin automatically: at a time, with a new candidate, or both.
-public struct RolloutStart: Equatable, Sendable {
+public struct RolloutStart: Hashable, Sendable {
     /// When rollouts may begin automatically, UTC; empty for always.
     public var windows: [Window]
     /// A PromQL expression that identifies the candidate, such as a build number. A rollout begins after two readings
@@ -10,7 +10,7 @@ public struct RolloutStart: Equatable, Sendable {
     public var version: String?
 
     /// A window of the week, UTC.
-    public struct Window: Equatable, Sendable {
+    public struct Window: Hashable, Sendable {
         /// 0 is Sunday.
         public var days: Set<Int>
         /// Minutes since midnight, inclusive.

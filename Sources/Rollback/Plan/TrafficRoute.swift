@@ -1,9 +1,9 @@
 public import MetricModel
 
 /// A place where the traffic of a service is divided.
-public struct TrafficRoute: Equatable, Sendable {
+public struct TrafficRoute: Hashable, Sendable {
     /// The kind of router with its settings.
-    public enum Kind: Equatable, Sendable {
+    public enum Kind: Hashable, Sendable {
         case haproxy(HAProxyRoute)
         case nginx(NginxRoute)
         case envoy(EnvoyRoute)
@@ -44,9 +44,9 @@ public struct TrafficRoute: Equatable, Sendable {
 }
 
 /// A route through HAProxy's runtime API.
-public struct HAProxyRoute: Equatable, Sendable {
+public struct HAProxyRoute: Hashable, Sendable {
     /// How the weights are set.
-    public enum Division: Equatable, Sendable {
+    public enum Division: Hashable, Sendable {
         /// By the weights of servers of one backend.
         case weights
         /// By the candidate's percentage, as the value of `key` in a map of the configuration.
@@ -92,7 +92,7 @@ public struct HAProxyServer: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A route through an upstream file that nginx includes.
-public struct NginxRoute: Equatable, Sendable {
+public struct NginxRoute: Hashable, Sendable {
     /// The generated file; nginx must `include` it.
     public var file: String
     /// The name of the upstream block.
@@ -110,7 +110,7 @@ public struct NginxRoute: Equatable, Sendable {
 }
 
 /// A route through programs.
-public struct ExecRoute: Equatable, Sendable {
+public struct ExecRoute: Hashable, Sendable {
     /// Sets the weights given on standard input.
     public var shift: [String]
     /// Prints the live weights.
@@ -120,7 +120,7 @@ public struct ExecRoute: Equatable, Sendable {
 }
 
 /// A route through a web service.
-public struct WebhookRoute: Equatable, Sendable {
+public struct WebhookRoute: Hashable, Sendable {
     /// Operations are posted to it.
     public var url: String
     /// The live weights are read from it.
@@ -129,7 +129,7 @@ public struct WebhookRoute: Equatable, Sendable {
     public var headers: [Header]
 
     /// A header of a request.
-    public struct Header: Equatable, Sendable {
+    public struct Header: Hashable, Sendable {
         /// The header's name.
         public var name: String
         /// Its value; may be a secret.

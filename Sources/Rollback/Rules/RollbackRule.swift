@@ -5,9 +5,9 @@ public import RuleModel
 ///
 /// It has a track per element of the measured vector, so one rule can measure many services. A missing measurement is
 /// neither healthy nor a violation; the rule's `missing` policy alone decides its effect.
-public struct RollbackRule: Equatable, Sendable {
+public struct RollbackRule: Hashable, Sendable {
     /// The result of a measurement.
-    public enum Action: Equatable, Sendable {
+    public enum Action: Hashable, Sendable {
         /// The trip condition was met, but the rule has not tripped yet; `streak` violations in a row so far.
         case violated(labels: Labels, sample: EvidenceSample, streak: Int)
         /// The condition was met often enough. Returned once until the element clears.
@@ -25,9 +25,9 @@ public struct RollbackRule: Equatable, Sendable {
     }
 
     /// The state of one element.
-    public struct Track: Equatable, Sendable {
+    public struct Track: Hashable, Sendable {
         /// Whether the element has tripped.
-        public enum State: Equatable, Sendable {
+        public enum State: Hashable, Sendable {
             /// To: `tripped`.
             case armed
             /// `clearSince`: since when the clear condition has been met without a gap. To: `armed`.
@@ -59,7 +59,7 @@ public struct RollbackRule: Equatable, Sendable {
     }
 
     /// A measurement that counted.
-    public struct Counted: Equatable, Sendable {
+    public struct Counted: Hashable, Sendable {
         /// When it was evaluated.
         public var at: Timestamp
         /// The time of its newest sample.
@@ -83,7 +83,7 @@ public struct RollbackRule: Equatable, Sendable {
     static let sampleLimit = 20
 
     /// The definition of the last measurement.
-    public private(set) var definition: RollbackDefinition
+    public internal(set) var definition: RollbackDefinition
     /// The state by the labels of the elements. Before the first element, the empty label set stands for the rule
     /// itself.
     public internal(set) var tracks: [Labels: Track] = [:]
@@ -173,7 +173,17 @@ public struct RollbackRule: Equatable, Sendable {
 
     /// Lets active trips count again with the next violation, because they may not have been acted on.
     mutating func reconsidered() {
-        for labels in tracks.keys where tracks[labels]?.state != .armed { reconsider(labels, definition) }
+        reconsidered(Array(tracks.keys))
+    }
+
+    /// The same for the elements `labels`.
+    ///
+    /// - Returns: whether one of them had tripped.
+    @discardableResult
+    mutating func reconsidered(_ elements: [Labels]) -> Bool {
+        let tripped = elements.filter { labels in tracks[labels].map { $0.state != .armed } ?? false }
+        for labels in tripped { reconsider(labels, definition) }
+        return !tripped.isEmpty
     }
 
     /// Whether `track` has a violation that must stop promotion.

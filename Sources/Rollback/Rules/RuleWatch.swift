@@ -2,7 +2,7 @@ public import MetricModel
 public import RuleModel
 
 /// A rollback rule in force, and its expected measurements.
-public struct RuleWatch: Equatable, Sendable {
+public struct RuleWatch: Hashable, Sendable {
     /// `file;group;name` of the rule.
     public var rule: String
     /// The rule.
@@ -22,7 +22,7 @@ public struct RuleWatch: Equatable, Sendable {
 }
 
 /// The measurement that a service needs from one rule before its candidate gets more traffic.
-struct EvidenceDemand: Equatable {
+struct EvidenceDemand: Hashable {
     /// `file;group;name` of the rule.
     var rule: String
     var name: String
@@ -49,7 +49,7 @@ struct EvidenceDemand: Equatable {
 }
 
 /// The missing measurement that stops a promotion.
-public struct EvidenceLack: Equatable, Sendable {
+public struct EvidenceLack: Hashable, Sendable {
     /// The rule's own name.
     public var rule: String
     /// The service.
@@ -69,5 +69,15 @@ extension RollbackDefinition {
         if let service = action.service ?? element["service"] { return [service] }
         if plan.services.count == 1 { return plan.services.map(\.name) }
         return action.scope == .all ? nil : []
+    }
+
+    /// The services of `plan` that a trip of `element` takes back.
+    func targets(of element: Labels, in plan: RolloutPlan) -> [String] {
+        let named = services(of: element, in: plan) ?? plan.services.map(\.name)
+        return switch action.scope {
+        case .service: named
+        case .serviceAndDependents: named.flatMap { plan.dependents(including: $0) }
+        case .all: plan.services.map(\.name)
+        }
     }
 }

@@ -2,7 +2,7 @@ public import MetricModel
 public import RuleModel
 
 /// A measured value as evidence.
-public struct EvidenceSample: Equatable, Sendable {
+public struct EvidenceSample: Hashable, Sendable {
     /// The evaluation time.
     public var time: Timestamp
     /// The measured value; NaN if missing data counted as a violation.
@@ -18,10 +18,16 @@ public struct EvidenceSample: Equatable, Sendable {
     public static func == (left: EvidenceSample, right: EvidenceSample) -> Bool {
         left.time == right.time && (left.value == right.value || left.value.isNaN && right.value.isNaN)
     }
+
+    /// Equal for equal samples: all missing values are one.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(time)
+        hasher.combine(value.isNaN ? .nan : value)
+    }
 }
 
 /// The decision that a rollback rule was violated often enough, with its evidence.
-public struct Trip: Equatable, Sendable {
+public struct Trip: Hashable, Sendable {
     /// `file;group;name` of the rule.
     public var rule: String
     /// The rule's own name.
