@@ -124,6 +124,12 @@ let package = Package(
                 "Instrumentation",
             ]),
         source(
+            "RemoteQuery",
+            [
+                "ConfigurationFields", "CurlHTTP", "Instrumentation", "JSON", "MetricModel", "PromQL", "Runtime",
+                "YAML",
+            ]),
+        source(
             "Notification",
             [
                 "ConfigurationFields", "Database", "GoTemplate", "Lease", "MetricModel", "Receivers", "RuleModel",
@@ -215,7 +221,7 @@ let package = Package(
                 "DeploymentGates", "Lease",
                 "KubernetesClient", "Hiredis", "PostgreSQL",
                 "History", "Identity", "Exporter", "LoadTest", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI",
-                "RemoteWrite",
+                "RemoteQuery", "RemoteWrite",
                 "Tracing",
                 "WebUI",
                 "WebCore", "WebConfiguration", "CurlHTTP", "WebServer", "Passwords", "TLS",
@@ -345,6 +351,12 @@ let package = Package(
                 "Runtime", "Instrumentation", "YAML",
             ]),
         tests("LoadTest", ["CurlHTTP", "JSON", "Runtime", "WebServer", "YAML"]),
+        tests(
+            "RemoteQuery",
+            [
+                "ConfigurationFields", "CurlHTTP", "Instrumentation", "JSON", "MetricModel", "MetricStore", "PromQL",
+                "Rollback", "RuleEngine", "RuleModel", "Runtime", "Snappy", "YAML",
+            ]),
         tests("OnCall", ["JSON", "MetricModel", "Runtime", "YAML"]),
         tests(
             "OnCallRunner",
@@ -461,7 +473,7 @@ let package = Package(
             "Tribune",
             [
                 "MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleModel", "Rollback",
-                "RolloutRunner", "YAML",
+                "DeploymentGates", "Instrumentation", "PromQL", "RemoteQuery", "RolloutRunner", "YAML",
             ],
             exclude: ["Fixtures"]),
     ],

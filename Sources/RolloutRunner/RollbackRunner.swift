@@ -9,8 +9,10 @@ internal import Synchronization
 
 /// Runs the rollouts and rollbacks of every plan. Any thread may call it; no call waits for a router.
 public final class RollbackRunner: Sendable {
-    /// Evaluates PromQL now and returns the values of all elements.
-    public typealias Evaluation = @Sendable (_ expression: String) -> Result<[Double], EvaluationFault>
+    /// Evaluates PromQL now and returns the values of all elements. `server` is the name of a query server, or `own`;
+    /// `nil` for the one of rules.
+    public typealias Evaluation =
+        @Sendable (_ expression: String, _ server: String?) -> Result<[Double], EvaluationFault>
 
     /// Why an expression has no value.
     public struct EvaluationFault: Error, Equatable, Sendable, CustomStringConvertible {
@@ -46,7 +48,7 @@ public final class RollbackRunner: Sendable {
         /// Settings of a process that runs alone.
         public init(
             directory: String, logger: Logger = .silent, registry: Registry = Registry(),
-            evaluate: @escaping Evaluation = { _ in .failure(EvaluationFault("no query engine")) }
+            evaluate: @escaping Evaluation = { _, _ in .failure(EvaluationFault("no query engine")) }
         ) {
             self.directory = directory
             self.logger = logger

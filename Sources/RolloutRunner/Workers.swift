@@ -110,7 +110,7 @@ final class GateWorker: Sendable {
     ) -> GateAnswer {
         switch gate.kind {
         case .expression(let text, let healthy):
-            switch evaluate(text) {
+            switch evaluate(text, gate.query) {
             case .failure(let fault):
                 return GateAnswer(name: gate.name, isOpen: false, detail: fault.description, isMissing: true)
             case .success(let values):

@@ -39,6 +39,9 @@ public struct RollbackMeasurement: Equatable, Sendable {
     public var elements: [Element]
     /// Why the expression could not be evaluated. Counts as missing data.
     public var failure: String?
+    /// Whether the failure says nothing about the data: a server that was asked did not answer, or not with
+    /// everything. Such a measurement is neither healthy nor missing, and trips nothing.
+    public var isUnknown = false
 
     /// The result of one evaluation.
     public init(

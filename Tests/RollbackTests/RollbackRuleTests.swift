@@ -7,8 +7,9 @@ import Testing
 /// Timelines, one character per measurement 10 s apart.
 ///
 /// In: `-` healthy (1.0), `1` violating (0.5), `~` between trip and clear (0.955), `m` missing, `n` NaN, `e` failed
-/// evaluation, `x` violating but below the minimum of samples. Out: the first thing that happened: `T` tripped, `C`
-/// cleared, `A` told to be missing, `F` frozen, `R` returned, a digit for the streak of a violation, `.` nothing.
+/// evaluation, `u` no answer of the server that was asked, `x` violating but below the minimum of samples. Out: the
+/// first thing that happened: `T` tripped, `C` cleared, `A` told to be missing, `F` frozen, `R` returned,
+/// a digit for the streak of a violation, `.` nothing.
 struct RollbackRuleTests {
     private func definition(
         consecutive: Int = 3, missing: RollbackDefinition.MissingPolicy = .init(),
@@ -37,8 +38,10 @@ struct RollbackRuleTests {
             let elements = values[character].map {
                 [RollbackMeasurement.Element(labels: ["service": "auth"], value: $0, counts: character != "x")]
             }
-            let actions = rule.measured(
-                measurement(definition, at: index, elements ?? [], failure: character == "e" ? "timeout" : nil))
+            var measurement = measurement(
+                definition, at: index, elements ?? [], failure: "eu".contains(character) ? "timeout" : nil)
+            measurement.isUnknown = character == "u"
+            let actions = rule.measured(measurement)
             output += symbol(actions)
         }
         return output
@@ -77,6 +80,22 @@ struct RollbackRuleTests {
         ])
     func consecutive(input: String, output: String) {
         #expect(run(input, definition()) == output)
+    }
+
+    @Test(
+        "without an answer nothing trips, nothing counts as healthy, and no gap of data begins",
+        arguments: [
+            (RollbackDefinition.MissingPolicy(), "-11u1", ".12.T"),
+            (.init(policy: .trip), "uuuuuu", "......"),
+            (.init(policy: .trip), "11uu-", "12..."),
+            (.init(policy: .alert), "-uuuu", "....."),
+            (.init(policy: .hold, after: .seconds(20), then: .trip), "-uuuummmmm", ".......12T"),
+            (.init(policy: .pass), "11uu1", "12F.R"),
+            (.init(policy: .pass), "11um1", "12FR1"),
+            (.init(policy: .freeze), "-uu-", ".F.R"),
+        ])
+    func unanswered(missing: RollbackDefinition.MissingPolicy, input: String, output: String) {
+        #expect(run(input, definition(missing: missing)) == output)
     }
 
     @Test(

@@ -33,6 +33,8 @@ public struct GateConfiguration: Equatable, Sendable {
     public var executor: Executor?
     /// The profiles, selected by name. The first one is the default.
     public var profiles: [GateProfile] = [.acgs]
+    /// The query server that the data are read from, or `own` for the own store; `nil` for the server of rules.
+    public var query: String?
     /// The queries that find bottlenecks.
     public var bottlenecks = BottleneckQueries()
     /// How improvements of several services are coordinated.
@@ -62,6 +64,7 @@ public struct GateConfiguration: Equatable, Sendable {
         if let path = try fields.optionalText("token_file") {
             token = try Self.secret(path, "token_file", secret)
         }
+        query = try fields.optionalText("query")
         if let value = fields.optional("executor") {
             var inner = try JSONFields(value, path: "executor")
             let url = try inner.text("url")

@@ -80,37 +80,63 @@ extension Expression {
     /// An element of them speaks for the elements of the result with which it agrees on every label that both have.
     public var newestSampleTimes: [Expression] {
         var found: [Expression] = []
-        Self.collectSampleTimes(of: self, within: .zero, labels: resultLabels, &found)
+        Self.collectSampleTimes(of: self, within: .zero, labels: resultLabels, isPortable: false, &found)
         return found
     }
 
+    /// The same in functions that every server with PromQL has. A sample that is older than five minutes is dated
+    /// exactly, but found at the next full minute.
+    public var portableNewestSampleTimes: [Expression] {
+        var found: [Expression] = []
+        Self.collectSampleTimes(of: self, within: .zero, labels: resultLabels, isPortable: true, &found)
+        return found
+    }
+
+    /// The times of the newest samples of `selector` within `window`. The newer of two counts.
+    private static func times(
+        of selector: VectorSelector, over window: Milliseconds, isPortable: Bool
+    ) -> [Expression] {
+        let range = selector.range
+        func call(_ function: String, _ argument: Expression) -> Expression {
+            .call(Call(function: function, arguments: [argument], range: range))
+        }
+        let latest = call("timestamp", .vectorSelector(selector))
+        if window == .zero { return [latest] }
+        guard isPortable else {
+            let matrix = MatrixSelector(selector: selector, window: .fixed(window), range: range)
+            return [call("ts_of_last_over_time", .matrixSelector(matrix))]
+        }
+        if window <= .minutes(5) { return [latest] }
+        let earlier = Subquery(expression: latest, window: .fixed(window), step: .fixed(.minutes(1)), range: range)
+        return [latest, call("max_over_time", .subquery(earlier))]
+    }
+
     private static func collectSampleTimes(
-        of expression: Expression, within span: Milliseconds, labels: Set<String>?, _ found: inout [Expression]
+        of expression: Expression, within span: Milliseconds, labels: Set<String>?, isPortable: Bool,
+        _ found: inout [Expression]
     ) {
         func add(_ selector: VectorSelector, over window: Milliseconds) {
             var bare = selector
             bare.rangeExtension = nil
-            let argument: Expression =
-                window == .zero
-                ? .vectorSelector(bare)
-                : .matrixSelector(MatrixSelector(selector: bare, window: .fixed(window), range: bare.range))
-            var time = Expression.call(
-                Call(
-                    function: window == .zero ? "timestamp" : "ts_of_last_over_time", arguments: [argument],
-                    range: bare.range))
-            if let labels {
-                time = .aggregate(
-                    Aggregate(operator: .max, expression: time, grouping: labels.sorted(), range: bare.range))
+            for time in times(of: bare, over: window, isPortable: isPortable) {
+                var time = time
+                if let labels {
+                    time = .aggregate(
+                        Aggregate(operator: .max, expression: time, grouping: labels.sorted(), range: bare.range))
+                }
+                if !found.contains(time) { found.append(time) }
             }
-            if !found.contains(time) { found.append(time) }
         }
         switch expression {
         case .vectorSelector(let selector): add(selector, over: span)
         case .matrixSelector(let node): add(node.selector, over: span + node.window.fixed)
         case .subquery(let node):
-            collectSampleTimes(of: node.expression, within: span + node.window.fixed, labels: labels, &found)
+            collectSampleTimes(
+                of: node.expression, within: span + node.window.fixed, labels: labels, isPortable: isPortable, &found)
         case .number, .string, .call, .aggregate, .binary, .unary, .paren:
-            for child in expression.children { collectSampleTimes(of: child, within: span, labels: labels, &found) }
+            for child in expression.children {
+                collectSampleTimes(of: child, within: span, labels: labels, isPortable: isPortable, &found)
+            }
         }
     }
 }

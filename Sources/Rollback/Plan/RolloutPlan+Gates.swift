@@ -2,7 +2,7 @@ internal import YAML
 
 extension RolloutPlan.Gate {
     /// The fields of a gate in a plan.
-    static let fields = ["name", "expr", "healthy", "http", "rule", "approval", "approvals", "from"]
+    static let fields = ["name", "expr", "healthy", "http", "rule", "approval", "approvals", "from", "query"]
 
     init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: path, file: file)
@@ -20,6 +20,10 @@ extension RolloutPlan.Gate {
             throw fields.fault("a gate has exactly one of expr, http, rule and approval")
         }
         self.init(name: name ?? only.label, kind: only.kind)
+        query = try fields.optionalText("query")
+        guard query == nil || fields.optional("expr") != nil else {
+            throw fields.fault("only an expr asks a query server", at: fields.optional("query"), field: "query")
+        }
         try fields.finish()
     }
 

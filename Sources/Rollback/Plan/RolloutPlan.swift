@@ -64,6 +64,8 @@ public struct RolloutPlan: Hashable, Sendable {
         public var name: String
         /// The kind of the gate.
         public var kind: Kind
+        /// The query server that evaluates an expression, or `own` for the own store; `nil` for the server of rules.
+        public var query: String?
     }
 
     /// The validation of a rollback.

@@ -304,6 +304,7 @@ extension RollbackRule.Track {
     fileprivate mutating func notAwaited(
         _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
     ) {
+        if measurement.isUnknown { return suspendClearance() }
         returned(labels, measurement, &actions)
         missingSince = nil
         suspendClearance()
@@ -316,17 +317,32 @@ extension RollbackRule.Track {
     fileprivate mutating func missed(
         _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
     ) {
+        suspendClearance()
+        if measurement.isUnknown { return unanswered(labels, measurement, &actions) }
         let since = missingSince ?? measurement.time
         missingSince = since
-        suspendClearance()
         switch policy(of: measurement.definition.missing, since: since, at: measurement.time) {
         case .hold: break
         case .pass:
+            returned(labels, measurement, &actions)
             streak = 0
             samples = []
         case .trip: violated(labels, .nan, measurement, &actions)
         case .freeze: if announced.insert(.freeze).inserted { actions.append(.frozen(labels: labels, since: since)) }
         case .alert: if announced.insert(.alert).inserted { actions.append(.missing(labels: labels, since: since)) }
+        }
+    }
+
+    /// The server that was asked did not answer, so whether data are missing is unknown: nothing counts, as healthy or
+    /// as a violation. A rule for which missing data are healthy, or stop promotion, stops it until there is an answer.
+    private mutating func unanswered(
+        _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
+    ) {
+        switch measurement.definition.missing.policy {
+        case .hold, .trip, .alert: break
+        case .pass, .freeze:
+            guard announced.insert(.freeze).inserted else { return }
+            actions.append(.frozen(labels: labels, since: missingSince ?? measurement.time))
         }
     }
 

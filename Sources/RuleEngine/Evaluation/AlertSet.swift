@@ -203,10 +203,19 @@ public struct RuleSample: Equatable, Sendable {
 public struct RuleFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The message, with Prometheus's text.
     public var description: String
+    /// Whether nothing is known about the data: a server did not answer, or not with everything.
+    public var isUnknown = false
 
     /// A failure with the given text.
     public init(_ description: String) {
         self.description = description
+    }
+
+    /// A failure of a server that was asked.
+    public static func unknown(_ description: String) -> RuleFailure {
+        var failure = RuleFailure(description)
+        failure.isUnknown = true
+        return failure
     }
 }
 

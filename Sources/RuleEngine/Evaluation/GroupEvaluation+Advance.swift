@@ -18,11 +18,14 @@ extension GroupEvaluation {
             do throws(RuleFailure) {
                 switch group.rules[index] {
                 case .recording(let rule):
-                    record(try recording(rule, index, at: time, from: overlay), index, into: overlay.overlay, at: time)
+                    record(
+                        try recording(rule, index, at: time, from: .store(overlay)), index, into: overlay.overlay,
+                        at: time)
                 case .alerting(let rule):
                     // Before the first evaluation by the clock the alerts of the last run are not restored.
                     guard states[index].isRestored, states[index].lastEvaluation != nil else { continue }
-                    try advance(rule, index, at: time, from: recordedForAlerts.isEmpty ? source : overlay, into: sink)
+                    try advance(
+                        rule, index, at: time, from: .store(recordedForAlerts.isEmpty ? source : overlay), into: sink)
                 case .rollback: break
                 }
             } catch {

@@ -22,16 +22,16 @@ protocol RuleSink: AnyObject {
 final class GroupEvaluation {
     /// The prepared expressions of one rule.
     private struct Queries {
-        var main: PreparedQuery
-        var minimumSamples: PreparedQuery?
-        var guardExpression: PreparedQuery?
+        var main: RuleExpression
+        var minimumSamples: RuleExpression?
+        var guardExpression: RuleExpression?
         /// Yield the times of the newest samples that a measurement rests on.
-        var sampleTimes: [PreparedQuery] = []
+        var sampleTimes: [RuleExpression] = []
     }
 
     let group: RuleGroup
     private let engine: QueryEngine
-    private let settings: RuleSettings
+    let settings: RuleSettings
     private let queries: [Queries]
     /// Whether the rule may read the output of an earlier rule in the group, which must then be stored first.
     private let readsEarlier: [Bool]
@@ -42,9 +42,11 @@ final class GroupEvaluation {
     /// The metrics that recording rules write and alerting rules of the group read.
     let recordedForAlerts: Set<String>
     /// Parallel to the rules.
-    private(set) var states: [RuleState]
+    var states: [RuleState]
     /// Series of rules that a reload removed. They are marked stale at the next evaluation.
     private(set) var orphans: [Labels]
+    /// Why a rule got no answer in the last evaluation; `nil` if all did.
+    private(set) var unknown: String?
     private var pending: [RuleSample] = []
 
     /// Prepares `group`. If it replaces `earlier`, unchanged rules keep their state.
@@ -58,13 +60,18 @@ final class GroupEvaluation {
         self.engine = engine
         self.settings = settings
         interval = group.interval ?? settings.evaluationInterval
-        offset = group.queryOffset ?? settings.queryOffset
+        let server = settings.server(of: group)
+        offset = group.queryOffset ?? server?.queryOffset ?? settings.queryOffset
         queries = group.rules.map { rule in
-            guard case .rollback(let query) = rule else { return Queries(main: engine.prepare(rule.expression)) }
+            func prepared(_ expression: Expression) -> RuleExpression {
+                RuleExpression(expression, engine, isAsked: server != nil)
+            }
+            guard case .rollback(let query) = rule else { return Queries(main: prepared(rule.expression)) }
+            let times =
+                server == nil ? query.expression.newestSampleTimes : query.expression.portableNewestSampleTimes
             return Queries(
-                main: engine.prepare(query.expression), minimumSamples: query.minimumSamples.map(engine.prepare),
-                guardExpression: query.guardExpression.map(engine.prepare),
-                sampleTimes: query.expression.newestSampleTimes.map(engine.prepare))
+                main: prepared(query.expression), minimumSamples: query.minimumSamples.map(prepared),
+                guardExpression: query.guardExpression.map(prepared), sampleTimes: times.map(prepared))
         }
         readsEarlier = Self.dependencies(of: group.rules)
         let advances = Self.advancing(group.rules)
@@ -81,7 +88,17 @@ final class GroupEvaluation {
     func evaluate(
         at time: Timestamp, cause: Int64 = 0, from source: any Queryable, into sink: any RuleSink
     ) -> Int {
+        evaluate(at: time, cause: cause, from: .store(source), into: sink)
+    }
+
+    /// Evaluates all rules at `time`, asking `source`. Returns the number of rules that failed.
+    ///
+    /// A rule without an answer keeps its state: its alerts neither rise nor resolve, and those that fire are sent
+    /// again, so that receivers do not take silence for their end.
+    @discardableResult
+    func evaluate(at time: Timestamp, cause: Int64 = 0, from source: RuleSource, into sink: any RuleSink) -> Int {
         var failures = 0
+        unknown = nil
         for index in group.rules.indices {
             let start = SystemClock.monotonicNanoseconds()
             states[index].lastEvaluation = time
@@ -94,6 +111,7 @@ final class GroupEvaluation {
                 failures += 1
                 states[index].health = .err
                 states[index].lastError = error.description
+                if error.isUnknown { unanswered(index, error, at: time, into: sink) }
             }
             states[index].evaluationSeconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
         }
@@ -119,6 +137,11 @@ final class GroupEvaluation {
         return series.map { RuleSample(labels: $0, value: .staleMarker) }
     }
 
+    private func unanswered(_ index: Int, _ failure: RuleFailure, at time: Timestamp, into sink: any RuleSink) {
+        unknown = unknown ?? failure.description
+        if case .alerting(let rule) = group.rules[index] { send(index, rule, at: time, into: sink) }
+    }
+
     private func flush(at time: Timestamp, into sink: any RuleSink) throws(RuleFailure) {
         guard !pending.isEmpty else { return }
         defer { pending.removeAll(keepingCapacity: true) }
@@ -128,7 +151,7 @@ final class GroupEvaluation {
     // MARK: Rules
 
     private func evaluate(
-        _ index: Int, at time: Timestamp, cause: Int64, from source: any Queryable, into sink: any RuleSink
+        _ index: Int, at time: Timestamp, cause: Int64, from source: RuleSource, into sink: any RuleSink
     ) throws(RuleFailure) -> [RuleSample] {
         switch group.rules[index] {
         case .recording(let rule):
@@ -142,17 +165,17 @@ final class GroupEvaluation {
 
     /// The samples that a recording rule yields.
     func recording(
-        _ rule: RecordingRule, _ index: Int, at time: Timestamp, from source: any Queryable
+        _ rule: RecordingRule, _ index: Int, at time: Timestamp, from source: RuleSource
     ) throws(RuleFailure) -> [RuleSample] {
-        let elements = try elements(queries[index].main, at: time - offset, from: source)
+        let elements = try queries[index].main.elements(at: time - offset, from: source)
         return try rule.samples(for: elements, limit: group.limit, recorded: &states[index].recorded)
     }
 
     /// Lets the alerts of a rule advance.
     func advance(
-        _ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: any Queryable, into sink: any RuleSink
+        _ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: RuleSource, into sink: any RuleSink
     ) throws(RuleFailure) {
-        let elements = try elements(queries[index].main, at: time - offset, from: source)
+        let elements = try queries[index].main.elements(at: time - offset, from: source)
         if elements.isEmpty { return }
         let functions = functions(at: time, from: source)
         let hasNews = try states[index].alerts.advanced(
@@ -162,23 +185,23 @@ final class GroupEvaluation {
     }
 
     private func evaluate(
-        _ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: any Queryable, into sink: any RuleSink
+        _ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: RuleSource, into sink: any RuleSink
     ) throws(RuleFailure) -> [RuleSample] {
-        let elements = try elements(queries[index].main, at: time - offset, from: source)
+        let elements = try queries[index].main.elements(at: time - offset, from: source)
         let functions = functions(at: time, from: source)
         let timing = AlertSet.Timing(hold: rule.hold, keepFiring: rule.keepFiring, limit: group.limit)
         try states[index].alerts.evaluated(
             rule.elements(for: elements, settings: settings, functions: functions), at: time, timing: timing)
         defer { send(index, rule, at: time, into: sink) }
         if !states[index].isRestored {
-            restore(rule, index, at: time, from: source)
+            try restore(rule, index, at: time, from: source)
             return []
         }
         return states[index].storing(states[index].alerts.samples)
     }
 
     private func evaluate(
-        _ query: RollbackQuery, _ index: Int, at time: Timestamp, cause: Int64, from source: any Queryable,
+        _ query: RollbackQuery, _ index: Int, at time: Timestamp, cause: Int64, from source: RuleSource,
         into sink: any RuleSink
     ) throws(RuleFailure) -> [RuleSample] {
         var measurement = RollbackMeasurement(
@@ -187,20 +210,21 @@ final class GroupEvaluation {
         defer { sink.measured(measurement) }
         do throws(RuleFailure) {
             let (queries, at) = (queries[index], time - offset)
-            let elements = try elements(queries.main, at: at, from: source)
+            let elements = try queries.main.elements(at: at, from: source)
             var (minimum, guards): ([VectorElement]?, [VectorElement]?)
-            if let query = queries.minimumSamples { minimum = try self.elements(query, at: at, from: source) }
-            if let query = queries.guardExpression { guards = try self.elements(query, at: at, from: source) }
+            if let query = queries.minimumSamples { minimum = try query.elements(at: at, from: source) }
+            if let query = queries.guardExpression { guards = try query.elements(at: at, from: source) }
             measurement.elements = query.measurements(of: elements, minimum: minimum, guards: guards)
             // A single violation that trips waits for nothing more.
             if query.definition.consecutive > 1 || !query.isViolated(by: measurement.elements) {
                 var times: [VectorElement] = []
-                for query in queries.sampleTimes { times += try self.elements(query, at: at, from: source) }
+                for query in queries.sampleTimes { times += try query.elements(at: at, from: source) }
                 query.date(&measurement.elements, by: times)
             }
             query.annotate(&measurement.elements, settings: settings, functions: functions(at: time, from: source))
         } catch {
             measurement.failure = error.description
+            measurement.isUnknown = error.isUnknown
             throw error
         }
         var samples = measurement.elements.map { element in
@@ -218,7 +242,7 @@ final class GroupEvaluation {
     }
 
     /// The functions of templates.
-    private func functions(at time: Timestamp, from source: any Queryable) -> PrometheusFunctions {
+    private func functions(at time: Timestamp, from source: RuleSource) -> PrometheusFunctions {
         PrometheusFunctions(time: time, externalURL: settings.externalURL) { [engine] text throws(TemplateFailure) in
             try Self.samples(of: text, at: time, engine: engine, from: source)
         }
@@ -227,25 +251,13 @@ final class GroupEvaluation {
     /// The metric name under which measurements are stored, for dashboards and replay.
     static let measurementMetric = "tribune_rollback_measurement"
 
-    private func elements(
-        _ query: PreparedQuery, at time: Timestamp, from source: any Queryable
-    ) throws(RuleFailure) -> [VectorElement] {
-        let value: QueryValue
-        do throws(QueryError) {
-            value = try query.instant(at: time, from: source).value
-        } catch {
-            throw RuleFailure(error.description)
-        }
-        return try ruleElements(of: value, at: time)
-    }
-
     /// Runs an ad hoc query for a template.
     private static func samples(
-        of text: String, at time: Timestamp, engine: QueryEngine, from source: any Queryable
+        of text: String, at time: Timestamp, engine: QueryEngine, from source: RuleSource
     ) throws(TemplateFailure) -> [TemplateSample] {
         do {
-            let result = try engine.instant(try Expression.parse(text), at: time, from: source)
-            return try ruleElements(of: result.value, at: time).map { element in
+            let expression = RuleExpression(try Expression.parse(text), engine, isAsked: source.isServer)
+            return try expression.elements(at: time, from: source).map { element in
                 TemplateSample(labels: element.labels, value: element.value)
             }
         } catch {
@@ -273,26 +285,5 @@ final class GroupEvaluation {
                 generatorURL: settings.externalURL + link, value: instance.value)
         }
         sink.send(alerts)
-    }
-
-    /// Restores the rule's alerts to their state before a restart. Runs once, after the first evaluation.
-    private func restore(_ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: any Queryable) {
-        states[index].isRestored = true
-        guard rule.hold > .zero, !states[index].alerts.instances.isEmpty else { return }
-        let matchers = [
-            Matcher(Labels.metricName, .equal, AlertSet.stateMetric), Matcher("alertname", .equal, rule.name),
-        ]
-        // If the old state cannot be read, alerts start as new ones, as Prometheus's do without stored state.
-        let found = try? source.select(
-            matchers, from: time - settings.outageTolerance, through: time, sampleLimit: 10_000_000)
-        var stored: [Labels: AlertSet.StoredState] = [:]
-        for series in found ?? [] {
-            guard let last = series.timestamps.last, let value = series.values.last, !value.isStaleMarker else {
-                continue
-            }
-            stored[series.labels.dropping([Labels.metricName])] = AlertSet.StoredState(
-                writtenAt: Timestamp(milliseconds: last), activeAtSeconds: value)
-        }
-        states[index].alerts.restore(stored, at: time, hold: rule.hold, grace: settings.gracePeriod)
     }
 }

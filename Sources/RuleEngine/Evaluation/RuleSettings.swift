@@ -24,6 +24,10 @@ public struct RuleSettings: Equatable, Sendable {
     public var scrapeShare: Double
     /// Threads that evaluate groups.
     public var concurrency: Int
+    /// The query servers that groups may name.
+    public var servers: [RuleServerSettings] = []
+    /// The server of groups that name none; `nil` for the own store.
+    public var defaultServer: String?
 
     /// Prometheus's defaults.
     public init(
@@ -43,5 +47,13 @@ public struct RuleSettings: Equatable, Sendable {
         self.advancesAtScrapes = advancesAtScrapes
         self.scrapeShare = scrapeShare
         self.concurrency = concurrency
+    }
+
+    /// The server that the rules of `group` ask; `nil` for the own store. A name without a server is refused when the
+    /// configuration is read, so there is always an answer to who is asked.
+    public func server(of group: RuleGroup) -> RuleServerSettings? {
+        let wanted = group.query ?? defaultServer ?? RuleGroup.ownStore
+        if wanted == RuleGroup.ownStore { return nil }
+        return servers.first { $0.name == wanted } ?? RuleServerSettings(name: wanted)
     }
 }

@@ -101,6 +101,8 @@ struct RuleFileReader {
         group.limit = attempt { () throws(YAMLError) in try fields.optionalInteger("limit") ?? 0 } ?? 0
         group.queryOffset = duration(&fields, "query_offset")
         group.trigger = choice(&fields, "trigger")
+        group.query = text(&fields, "query")
+        partialResponse(&fields)
         let labels = labels(&fields, "labels", kind: "label")
         let nodes = attempt { () throws(YAMLError) in try fields.list("rules") } ?? []
         var rollbacks: Set<String> = []
@@ -113,6 +115,17 @@ struct RuleFileReader {
         }
         finish(fields)
         return group
+    }
+
+    /// Thanos Ruler's field. An answer that is not whole is never used here.
+    private mutating func partialResponse(_ fields: inout FieldReader) {
+        guard let strategy = text(&fields, "partial_response_strategy"), strategy.lowercased() != "abort" else {
+            return
+        }
+        refuse(
+            fields.fault(
+                "only \"abort\" is possible: a rule does not use an answer that is not whole",
+                at: fields.optional("partial_response_strategy"), field: "partial_response_strategy"))
     }
 
     private mutating func rule(_ node: YAMLNode, _ path: String, group: [LabelField]) -> Rule? {

@@ -39,6 +39,9 @@ public struct RuleGroup: Equatable, Sendable {
     public var queryOffset: Milliseconds?
     /// The trigger of an evaluation; `nil` for the server's setting.
     public var trigger: Trigger?
+    /// The name of the query server that evaluates the expressions, or ``ownStore``; `nil` for the setting of all
+    /// groups.
+    public var query: String?
     /// The rules in their order.
     public var rules: [Rule]
 
@@ -55,6 +58,9 @@ public struct RuleGroup: Equatable, Sendable {
         self.trigger = trigger
         self.rules = rules
     }
+
+    /// In place of the name of a query server: the samples of this process.
+    public static let ownStore = "own"
 
     /// `file;name`, unique among all groups.
     public var key: String { "\(file);\(name)" }

@@ -15,6 +15,15 @@ public struct RuleReplay {
     /// Prepares the rollback rules of `groups`; if `name` is given, only those with that name.
     public init(_ groups: [RuleGroup], named name: String? = nil, engine: QueryEngine, settings: RuleSettings) {
         self.engine = engine
+        // The samples that are replayed are the own ones.
+        var settings = settings
+        settings.servers = []
+        settings.defaultServer = nil
+        let groups = groups.map { group in
+            var group = group
+            group.query = nil
+            return group
+        }
         units = groups.flatMap { group in
             RuleUnit.Plan.units(of: group, settings: settings).compactMap { unit in
                 var unit = unit

@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// The thread that schedules all rule groups, and the state that it shares with the threads that evaluate.
 ///
-/// `@unchecked`: only the thread in `run` uses `units`, `earliest`, `budget` and `waiting`.
+/// `@unchecked`: only the thread in `run` uses `units`, `earliest`, `budget`, `waiting` and `pools`.
 final class RuleClock: @unchecked Sendable {
     enum Message: Sendable {
         case load([RuleGroup], RuleSettings, restoring: Bool)
@@ -18,12 +18,12 @@ final class RuleClock: @unchecked Sendable {
         case probe(Pulse)
     }
 
-    private enum Work: Sendable {
+    enum Work: Sendable {
         case evaluate(Job)
         case probe(Pulse)
     }
 
-    private struct Job: Sendable {
+    struct Job: Sendable {
         var unit: RuleUnit
         var evaluation: GroupSchedule.Evaluation
     }
@@ -50,19 +50,31 @@ final class RuleClock: @unchecked Sendable {
     private let jobs = Mailbox<Work>(capacity: 1 << 20)
     private let pulse = (clock: Pulse("rule clock"), work: Pulse("rule evaluation"))
     private let inbox = Mutex(Inbox())
-    private let store: MetricStore
+    let store: MetricStore
     private let engine: QueryEngine
     private let sinks: RuleRunner.Sinks
     private let metrics: RuleMetrics
-    private let logger: Logger
+    let logger: Logger
+    /// The servers that groups may ask; `nil` where there are none.
+    let servers: (any RuleServers)?
+    /// Whether the runner stops, so that no answer is waited for.
+    let isStopping = Atomic(false)
 
     private var units: [String: RuleUnit] = [:]
     private var earliest = Timestamp.distantFuture
     private var budget = ScrapeBudget(share: RuleSettings().scrapeShare)
     /// The units whose alerts can advance when the budget allows it, in their order.
     private var waiting: [RuleUnit] = []
+    /// The threads that evaluate the groups of query servers, by the name of the server.
+    var pools: [String: ServerPool] = [:]
+    /// Pools whose servers are no longer configured, until their threads have ended.
+    var retiredPools: [ServerPool] = []
 
-    init(store: MetricStore, engine: QueryEngine, sinks: RuleRunner.Sinks, metrics: RuleMetrics, logger: Logger) {
+    init(
+        store: MetricStore, engine: QueryEngine, servers: (any RuleServers)?, sinks: RuleRunner.Sinks,
+        metrics: RuleMetrics, logger: Logger
+    ) {
+        self.servers = servers
         self.store = store
         self.engine = engine
         self.sinks = sinks
@@ -94,8 +106,15 @@ final class RuleClock: @unchecked Sendable {
 
     // MARK: Workers
 
-    /// Runs the evaluations that the clock schedules, until the clock stops.
-    func work() {
+    /// Runs the evaluations of groups that read the own store, until the clock stops.
+    ///
+    /// Groups of a server come here only if it could not get a thread of its own.
+    func work() { work(jobs) { [self] in source(of: $0) } }
+
+    /// Runs the evaluations in `jobs`, until it is closed.
+    ///
+    /// - Parameter source: what the unit asks.
+    func work(_ jobs: Mailbox<Work>, _ source: (RuleUnit) -> RuleSource) {
         while case .message(let work) = jobs.receive() {
             let job: Job
             switch work {
@@ -104,7 +123,7 @@ final class RuleClock: @unchecked Sendable {
                 pulse.answer()
                 continue
             }
-            for change in job.unit.run(job.evaluation, from: store) {
+            for change in job.unit.run(job.evaluation, from: source(job.unit), store: store) {
                 let (group, rule) = (job.unit.plan.key, change.rule)
                 if change.error.isEmpty {
                     logger.info("rule succeeds again", ["group": group, "rule": rule])
@@ -120,7 +139,10 @@ final class RuleClock: @unchecked Sendable {
 
     /// Schedules evaluations at their times, until the mailbox is closed.
     func run() {
-        defer { jobs.close() }
+        defer {
+            jobs.close()
+            closePools()
+        }
         while true {
             let wait = min(max(0, (earliest - now).rawValue), 60_000) * 1_000_000
             let monotonic = SystemClock.monotonicNanoseconds()
@@ -164,10 +186,14 @@ final class RuleClock: @unchecked Sendable {
             unit.end(at: evaluation.time)
             units[unit.plan.key] = nil
             metrics.forget(unit.plan.key)
-        } else if !jobs.send(.evaluate(Job(unit: unit, evaluation: evaluation))) {
+            forgetQuestions(of: unit, unless: nil)
+        } else if !queue(of: unit).send(.evaluate(Job(unit: unit, evaluation: evaluation))) {
             unit.schedule.finished()
         }
     }
+
+    /// Where the evaluations of `unit` wait for a thread. Those that ask a server wait only for each other.
+    private func queue(of unit: RuleUnit) -> Mailbox<Work> { unit.server.flatMap { pools[$0.name]?.jobs } ?? jobs }
 
     /// Lets the alerts of units that wait advance, while the budget allows it.
     private func handOutWaiting() {
@@ -254,6 +280,7 @@ final class RuleClock: @unchecked Sendable {
 
     private func load(_ groups: [RuleGroup], _ settings: RuleSettings, _ restoring: Bool) {
         budget.share = max(0.0001, settings.scrapeShare)
+        loadPools(groups, settings)
         inbox.withLock { $0.generation = Inbox.unknown }
         var plans: [String: RuleUnit.Plan] = [:]
         var listed: [(RuleGroup, [String])] = []
@@ -282,6 +309,12 @@ final class RuleClock: @unchecked Sendable {
             instruments: metrics.unit(plan.key), restoring: restoring, now: now)
     }
 
+    /// Nothing is unanswered by the server of `unit` any more, unless it stays the same.
+    private func forgetQuestions(of unit: RuleUnit, unless name: String?) {
+        guard let server = unit.server, server.name != name else { return }
+        servers?.finished(asker: unit.plan.key, of: server.name, failure: nil)
+    }
+
     private func remove(_ unit: RuleUnit) {
         if unit.schedule.isEvaluating { unit.successor = .gone } else { unit.isLeaving = true }
     }
@@ -294,6 +327,7 @@ final class RuleClock: @unchecked Sendable {
     }
 
     private func replace(_ unit: RuleUnit, by plan: RuleUnit.Plan) {
+        forgetQuestions(of: unit, unless: plan.settings.server(of: plan.group)?.name)
         units[plan.key] = RuleUnit(
             plan, engine: engine, sink: unit.sink, instruments: unit.instruments, restoring: false, now: now,
             continuing: unit)

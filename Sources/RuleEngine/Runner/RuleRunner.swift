@@ -37,12 +37,16 @@ public final class RuleRunner: Sendable {
     private let concurrency: Int
 
     /// A runner for `groups`. It does nothing before `start`.
+    ///
+    /// - Parameter servers: what answers groups that do not read `store`.
     public init(
-        store: MetricStore, engine: QueryEngine, groups: [RuleGroup], settings: RuleSettings, sinks: Sinks,
-        registry: Registry, logger: Logger
+        store: MetricStore, engine: QueryEngine, servers: (any RuleServers)? = nil, groups: [RuleGroup],
+        settings: RuleSettings, sinks: Sinks, registry: Registry, logger: Logger
     ) {
         concurrency = max(1, settings.concurrency)
-        clock = RuleClock(store: store, engine: engine, sinks: sinks, metrics: RuleMetrics(registry), logger: logger)
+        clock = RuleClock(
+            store: store, engine: engine, servers: servers, sinks: sinks, metrics: RuleMetrics(registry), logger: logger
+        )
         clock.mailbox.send(.load(groups, settings, restoring: true))
     }
 
@@ -64,6 +68,7 @@ public final class RuleRunner: Sendable {
 
     /// Waits for running evaluations and joins the threads.
     public func stop() {
+        clock.isStopping.store(true, ordering: .relaxed)
         clock.mailbox.close()
         for thread in threads.withLock({ threads in
             defer { threads = [] }
@@ -89,12 +94,15 @@ public final class RuleRunner: Sendable {
     public func probe() -> [Pulse] { clock.probe() }
 
     /// Whether every group has been evaluated with samples newer than `start`: at least two of its intervals, and at
-    /// least five seconds, later.
+    /// least five seconds, later. A group whose server has left something unanswered has not been.
     public func hasEvaluatedAll(since start: Timestamp) -> Bool {
-        snapshots().allSatisfy { group in
-            let settled = start + max(.milliseconds(2 * group.interval.rawValue), .seconds(5))
-            return group.lastEvaluation.map { $0 >= settled } ?? false
-        }
+        let isAnswered = clock.listing.withLock { $0 }.flatMap(\.units)
+            .allSatisfy { !$0.published.withLock { $0.isUnanswered } }
+        return isAnswered
+            && snapshots().allSatisfy { group in
+                let settled = start + max(.milliseconds(2 * group.interval.rawValue), .seconds(5))
+                return group.lastEvaluation.map { $0 >= settled } ?? false
+            }
     }
 
     /// All groups with their rules, sorted by file and name.

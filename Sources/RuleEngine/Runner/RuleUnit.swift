@@ -35,12 +35,16 @@ final class RuleUnit: @unchecked Sendable {
         var states: [RuleState]
         var evaluationSeconds = 0.0
         var lastEvaluation: Timestamp?
+        /// Whether a server has left a question of the last evaluation unanswered.
+        var isUnanswered = false
     }
 
     let plan: Plan
     let evaluation: GroupEvaluation
     let sink: LaneSink
     let instruments: RuleMetrics.Unit
+    /// The server that the rules ask; `nil` for the own store.
+    let server: RuleServerSettings?
     let selectors: [[Matcher]]
     let published: Mutex<Published>
 
@@ -65,6 +69,7 @@ final class RuleUnit: @unchecked Sendable {
         self.plan = plan
         self.sink = sink
         self.instruments = instruments
+        server = plan.settings.server(of: plan.group)
         let evaluation = GroupEvaluation(
             plan.group, engine: engine, settings: plan.settings, restoring: restoring,
             continuing: earlier?.evaluation)
@@ -93,18 +98,25 @@ final class RuleUnit: @unchecked Sendable {
     /// Evaluates the rules. Called on a worker.
     ///
     /// - Returns: the changes since the last evaluation, for the log. A rule that keeps failing is logged once.
-    func run(_ evaluation: GroupSchedule.Evaluation, from store: MetricStore) -> [Change] {
+    func run(_ evaluation: GroupSchedule.Evaluation, from source: RuleSource, store: MetricStore) -> [Change] {
         if evaluation.isAdvance {
             advance(evaluation, from: store)
             return []
         }
         let start = SystemClock.monotonicNanoseconds()
         let failures = self.evaluation.evaluate(
-            at: evaluation.time, cause: evaluation.causeNanoseconds, from: store, into: sink)
+            at: evaluation.time, cause: evaluation.causeNanoseconds, from: source, into: sink)
+        if case .server(let session) = source {
+            session.servers.finished(asker: plan.key, of: session.name, failure: self.evaluation.unknown)
+        }
         let seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
         let states = self.evaluation.states
         let before = published.withLock { published in
-            defer { published = Published(states: states, evaluationSeconds: seconds, lastEvaluation: evaluation.time) }
+            defer {
+                published = Published(
+                    states: states, evaluationSeconds: seconds, lastEvaluation: evaluation.time,
+                    isUnanswered: self.evaluation.unknown != nil)
+            }
             return published.states
         }
         instruments.evaluated(evaluation, rules: plan.group.rules.count, failures: failures, seconds: seconds)
@@ -138,15 +150,17 @@ extension RuleUnit.Plan {
 
     /// Whether alerts advance at scrapes between two evaluations by the clock.
     var advances: Bool {
-        guard settings.advancesAtScrapes, group.trigger == nil else { return false }
+        guard settings.advancesAtScrapes, group.trigger == nil, settings.server(of: group) == nil else { return false }
         return group.rules.contains { if case .alerting = $0 { true } else { false } }
     }
 
     /// The units of `group`. In a group that is triggered by the clock, rollback rules with `immediate` form a unit of
     /// their own.
     static func units(of group: RuleGroup, settings: RuleSettings) -> [RuleUnit.Plan] {
+        // A server's scrapes are not seen here.
+        let isAsked = settings.server(of: group) != nil
         let isImmediate = group.rules.map { rule in
-            if case .rollback(let query) = rule { query.definition.immediate } else { false }
+            if isAsked { false } else if case .rollback(let query) = rule { query.definition.immediate } else { false }
         }
         guard group.trigger != .scrape, isImmediate.contains(true) else {
             return [.init(group: group, positions: Array(group.rules.indices), settings: settings, key: group.key)]

@@ -51,6 +51,10 @@ enum ReplayCommand {
             throw CommandFailure(
                 invocation.value("rule").map { "no rollback rule named \($0)" } ?? "there are no rollback rules")
         }
+        let ruleSettings = configuration.ruleSettings(externalURL: "")
+        if groups.contains(where: { ruleSettings.server(of: $0) != nil }) {
+            Console.error("warning: groups of query servers are evaluated over the samples in the directory")
+        }
         for plan in groups.unknownPlans(configuration.plans) {
             Console.error("warning: the plan \(plan) is not loaded, its trips name no services")
         }

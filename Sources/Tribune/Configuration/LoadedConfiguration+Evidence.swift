@@ -8,11 +8,26 @@ internal import Scraper
 extension LoadedConfiguration {
     /// The rollback rules in force, with the services of which they have to yield something.
     var watches: [RuleWatch] {
-        NameCheck.reaches(groups, plans).map { reach in
-            RuleWatch(
-                rule: reach.key, definition: reach.rule.definition, services: reach.judged,
-                firstData: reach.rule.definition.longestRange + scrapeInterval * 2)
+        groups.flatMap { group in
+            let lateness = lateness(of: group)
+            return NameCheck.reaches([group], plans).map { reach in
+                RuleWatch(
+                    rule: reach.key, definition: reach.rule.definition, services: reach.judged,
+                    firstData: reach.rule.definition.longestRange + scrapeInterval * 2 + lateness)
+            }
         }
+    }
+
+    /// How much later than at the next scrape a sample is seen by the rules of `group`: by the time that they ask for,
+    /// and where a server answers, by its scrapes and the interval of the group.
+    private func lateness(of group: RuleGroup) -> Milliseconds {
+        guard ruleSettings(externalURL: "").server(of: group) != nil else { return offset(of: group) }
+        return offset(of: group) + .minutes(1) + (group.interval ?? prometheus.evaluationInterval)
+    }
+
+    /// How far in the past the rules of `group` ask.
+    private func offset(of group: RuleGroup) -> Milliseconds {
+        group.queryOffset ?? ruleSettings(externalURL: "").server(of: group)?.queryOffset ?? prometheus.ruleQueryOffset
     }
 
     /// The longest time between two scrapes of a target.
@@ -23,15 +38,18 @@ extension LoadedConfiguration {
         plans.flatMap { plan in
             plan.services.compactMap { service in
                 let needs = groups.flatMap { group in
-                    NameCheck.reaches([group], [plan]).filter { $0.judged.contains(service.name) && $0.isDemanded }
-                        .map { reach in
-                            let isAtScrapes = reach.rule.definition.immediate || group.trigger == .scrape
-                            let wait = isAtScrapes ? .zero : group.interval ?? prometheus.evaluationInterval
-                            return (
-                                name: reach.rule.definition.name,
-                                bake: reach.rule.definition.longestRange + scrapeInterval + wait
-                            )
-                        }
+                    let offset = offset(of: group)
+                    return NameCheck.reaches([group], [plan]).filter {
+                        $0.judged.contains(service.name) && $0.isDemanded
+                    }
+                    .map { reach in
+                        let isAtScrapes = reach.rule.definition.immediate || group.trigger == .scrape
+                        let wait = isAtScrapes ? .zero : group.interval ?? prometheus.evaluationInterval
+                        return (
+                            name: reach.rule.definition.name,
+                            bake: reach.rule.definition.longestRange + scrapeInterval + wait + offset
+                        )
+                    }
                 }
                 guard let longest = needs.max(by: { $0.bake < $1.bake }) else { return nil }
                 let bake = longest.bake > service.bake ? "; stages bake \(service.bake), then wait for data" : ""

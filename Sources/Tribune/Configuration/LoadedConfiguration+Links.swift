@@ -2,6 +2,7 @@ internal import CurlHTTP
 internal import Hiredis
 internal import History
 internal import PostgreSQL
+internal import RemoteQuery
 internal import Rollback
 internal import YAML
 
@@ -26,6 +27,11 @@ extension LoadedConfiguration {
             add(
                 "history.redis.address",
                 "with --require-tls Redis must be a Unix socket or on this machine, such as the local end of a tunnel")
+        }
+        for server in file.queryServers where OutgoingPolicy.isPlain(server.url) {
+            add(
+                server.name == QueryServerSettings.defaultName ? "query.url" : "query_servers: \(server.name)",
+                "with --require-tls \(server.url) must be encrypted or on this machine")
         }
         for (index, destination) in file.syslog.enumerated() {
             guard let url = destination.plainURL, OutgoingPolicy.isPlain(url) else { continue }

@@ -107,7 +107,9 @@ struct LoadedConfiguration {
         let receivers = file.alertmanager == nil ? [] : Set(notification.receivers.keys)
         let names = NameCheck(ruleFiles, plans, receivers: receivers)
         let unknown = file.onCall.map { onCall.faults($0, receivers: notification.receivers.keys) } ?? []
-        guard names.faults.isEmpty, unknown.isEmpty else { throw ConfigurationError(errors: names.faults + unknown) }
+        let queries = QueryCheck(file, path, ruleFiles, plans).faults
+        let refused = names.faults + unknown + queries
+        guard refused.isEmpty else { throw ConfigurationError(errors: refused) }
         for plan in plans.map(\.plan) {
             notification.add(plan.notify, ofPlan: plan.name, alerts: IncidentAlerts.names)
         }

@@ -1,4 +1,5 @@
 internal import MetricModel
+internal import RemoteQuery
 internal import Rollback
 internal import RuleEngine
 internal import RuleModel
@@ -13,10 +14,12 @@ struct RuleLoosening: Equatable {
 
     /// The loosening from `old` to `new`.
     init(from old: LoadedConfiguration, to new: LoadedConfiguration) {
-        var lines = Self.rules(old.groups, new.groups)
+        var lines = Self.rules(
+            old.groups, new.groups, servers: (old.file.defaultQueryServer, new.file.defaultQueryServer))
         for plan in old.plans {
             lines += Self.approvals(plan, new.plans.first { $0.name == plan.name })
         }
+        for server in Self.changedServers(old, new) { lines.append("query server \(server): changed") }
         if old.file.demandsSecondApprover, !new.file.demandsSecondApprover {
             lines.append("reload.second_approver: removed")
         }
@@ -24,9 +27,13 @@ struct RuleLoosening: Equatable {
     }
 
     /// The enforcing rules of `old` that `new` lacks, or that act there later or less often.
-    static func rules(_ old: [RuleGroup], _ new: [RuleGroup]) -> [String] {
-        let fresh = Dictionary(grouping: enforcing(new) + shadows(new), by: \.definition.name)
-        return enforcing(old).compactMap { former in
+    ///
+    /// - Parameter servers: those of groups that name none, before and after; `nil` for the own store.
+    static func rules(
+        _ old: [RuleGroup], _ new: [RuleGroup], servers: (old: String?, new: String?) = (nil, nil)
+    ) -> [String] {
+        let fresh = Dictionary(grouping: rules(new, servers.new), by: \.definition.name)
+        return rules(old, servers.old).filter { $0.definition.mode == .enforce }.compactMap { former in
             let name = former.definition.name
             let candidates = fresh[name] ?? []
             // A rule may move to another group; one that is as strict is enough.
@@ -40,20 +47,28 @@ struct RuleLoosening: Equatable {
     private struct Rule {
         var definition: RollbackDefinition
         var interval: Milliseconds?
+        /// The name of the server that evaluates it.
+        var server: String
     }
 
-    private static func enforcing(_ groups: [RuleGroup]) -> [Rule] {
-        rules(groups).filter { $0.definition.mode == .enforce }
-    }
-    private static func shadows(_ groups: [RuleGroup]) -> [Rule] {
-        rules(groups).filter { $0.definition.mode == .shadow }
+    /// Other servers, or other ways to them, for rules of `old` that enforce.
+    private static func changedServers(_ old: LoadedConfiguration, _ new: LoadedConfiguration) -> [String] {
+        let used = Set(
+            rules(old.groups, old.file.defaultQueryServer).filter { $0.definition.mode == .enforce }.map(\.server))
+        return old.file.queryServers.filter { former in
+            guard used.contains(former.name) else { return false }
+            let fresh = new.file.queryServers.first { $0.name == former.name }
+            return fresh.map { $0.url != former.url || $0.parameters != former.parameters } ?? false
+        }.map(\.name)
     }
 
-    private static func rules(_ groups: [RuleGroup]) -> [Rule] {
+    private static func rules(_ groups: [RuleGroup], _ defaultServer: String?) -> [Rule] {
         groups.flatMap { group in
             group.rules.compactMap { rule in
                 guard case .rollback(let query) = rule else { return nil }
-                return Rule(definition: query.definition, interval: group.interval)
+                return Rule(
+                    definition: query.definition, interval: group.interval,
+                    server: group.query ?? defaultServer ?? RuleGroup.ownStore)
             }
         }
     }
@@ -63,6 +78,7 @@ struct RuleLoosening: Equatable {
         let (old, new) = (former.definition, fresh.definition)
         if new.mode == .shadow { return ["shadowed"] }
         var changes: [String] = []
+        if fresh.server != former.server { changes.append("query \(former.server) becomes \(fresh.server)") }
         if old.expression != new.expression { changes.append("expr changed") }
         if !isAtLeastAsStrict(new.trip, as: old.trip) { changes.append("trip \(old.trip) becomes \(new.trip)") }
         if new.consecutive > old.consecutive {

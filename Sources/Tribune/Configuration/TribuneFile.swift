@@ -6,6 +6,7 @@ internal import Lease
 internal import MetricModel
 internal import PostgreSQL
 internal import PromQL
+internal import RemoteQuery
 internal import Rollback
 internal import RuleEngine
 internal import Runtime
@@ -32,6 +33,8 @@ internal import YAML
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
 /// dead_mans_switch: {url_file: /run/secrets/ping}       # asked for while every thread turns over
 /// rules: {trigger: scrape, scrape_share: 0.05}          # alerts advance at scrapes
+/// query: {url: 'https://thanos.example'}                # what evaluates rules and gates; see QueryServerSettings
+/// query_servers: [{name: mimir, url: 'https://mimir.example/prometheus'}]   # others, for groups that name them
 /// gates:                                  # see GateConfiguration
 ///   token_file: /run/secrets/gates
 /// outgoing: {allow: [10.0.0.0/8, 127.0.0.1]}            # where connections over HTTP and SMTP may go
@@ -77,6 +80,8 @@ struct TribuneFile {
     var retention: Milliseconds?
     /// The trigger of groups without one, and the share of one core for those at scrapes.
     var rules = (trigger: RuleGroup.Trigger.interval, scrapeShare: RuleSettings().scrapeShare)
+    /// The query servers; that of the section `query` comes first.
+    var queryServers: [QueryServerSettings] = []
     /// The deployment gates.
     var gates = GateConfiguration()
     /// The addresses to which HTTP and SMTP connections may be opened.
@@ -150,6 +155,7 @@ struct TribuneFile {
         if let node = fields.optional("lease") { lease = try Self.lease(node, file: file, directory: directory) }
         if let node = fields.optional("history") { try readHistory(node, file: file, directory: directory) }
         if let node = fields.optional("rules") { try readRules(node, file: file) }
+        queryServers = try QueryServerSettings.list(&fields, reserved: RuleGroup.ownStore, directory: directory)
         if let node = fields.optional("reload") {
             var inner = try FieldReader(node, path: "reload", file: file)
             demandsSecondApprover = try inner.optionalFlag("second_approver") ?? false

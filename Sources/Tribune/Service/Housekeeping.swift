@@ -10,8 +10,8 @@ internal import Runtime
 internal import Synchronization
 
 /// Periodic work: drops old samples, logs damaged ones, passes on measurements, ends expired silences, returns free
-/// memory, reports failures of the history, and informs the rollback engine whether the history can be written, because
-/// promotions pause while it cannot.
+/// memory, reports failures of the history and of query servers, and informs the rollback engine whether the history
+/// can be written, because promotions pause while it cannot.
 final class Housekeeping: Sendable {
     private static let period: Int64 = 1_000_000_000
     /// The number of periods between checks of the heap.
@@ -23,6 +23,7 @@ final class Housekeeping: Sendable {
     private let recorder: Recorder
     private let silences: SilenceRunner
     private let notify: @Sendable ([Alert]) -> Void
+    private let queries: QuerySources
     /// Notifies the notifier when every rule has been evaluated since the start. Returns false until then.
     private let rulesWereEvaluated: @Sendable () -> Bool
     private let logger: Logger
@@ -30,11 +31,12 @@ final class Housekeeping: Sendable {
     private let thread = Mutex<WorkerThread?>(nil)
 
     init(
-        store: MetricStore, history: HistoryRunner, rollback: RollbackRunner, recorder: Recorder,
+        store: MetricStore, queries: QuerySources, history: HistoryRunner, rollback: RollbackRunner, recorder: Recorder,
         silences: SilenceRunner, notify: @escaping @Sendable ([Alert]) -> Void,
         rulesWereEvaluated: @escaping @Sendable () -> Bool, logger: Logger
     ) {
         self.notify = notify
+        self.queries = queries
         self.store = store
         self.history = history
         self.rollback = rollback
@@ -57,6 +59,7 @@ final class Housekeeping: Sendable {
     private func run() {
         var wasAvailable = true
         var historyAlerts = HistoryAlerts()
+        var queryAlerts = QueryServerAlerts()
         var trimmer = HeapTrimmer()
         var periods = 0
         var areRulesEvaluated = false
@@ -70,7 +73,8 @@ final class Housekeeping: Sendable {
             if periods % Self.trimmingEvery == 0 { trimmer.step() }
             let status = history.status
             let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-            let alerts = historyAlerts.alerts(for: status, at: now)
+            let alerts =
+                historyAlerts.alerts(for: status, at: now) + queryAlerts.alerts(for: queries.troubles, at: now)
             if !alerts.isEmpty { notify(alerts) }
             let isAvailable = !status.isBehind
             if isAvailable != wasAvailable {

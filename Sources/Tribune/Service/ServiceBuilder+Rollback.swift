@@ -4,9 +4,7 @@ internal import History
 internal import Instrumentation
 internal import Lease
 internal import MetricModel
-internal import MetricStore
 internal import Notification
-internal import PromQL
 internal import Rollback
 internal import RolloutRunner
 internal import RuleEngine
@@ -15,19 +13,13 @@ internal import Runtime
 extension ServiceBuilder {
     /// Reads the journals. Nothing is done before the engine's `start`.
     func openRollback(
-        _ store: MetricStore, _ history: HistoryRunner, _ recorder: Recorder, _ traces: IncidentTraces,
+        _ queries: QuerySources, _ history: HistoryRunner, _ recorder: Recorder, _ traces: IncidentTraces,
         _ notifier: NotificationRunner
     ) throws(CommandFailure) -> RollbackRunner {
         let directory = try journalDirectory()
         var settings = RollbackRunner.Settings(
             directory: directory, logger: logger, registry: registry,
-            evaluate: { [engine] text in
-                do throws(QueryError) {
-                    return .success(try engine.elements(of: text, at: Self.now(), from: store).map(\.value))
-                } catch {
-                    return .failure(.init(error.description))
-                }
-            })
+            evaluate: { queries.gate($0, $1) })
         settings.rules = configuration.watches
         settings.trace = { traces.trace(of: $0) }
         settings.lease = try lease(in: directory, history, recorder)

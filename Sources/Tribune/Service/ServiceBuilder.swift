@@ -179,23 +179,30 @@ struct ServiceBuilder: Sendable {
         return directory
     }
 
+    /// The source of the answers for rules and gates.
+    func makeQueries(_ store: MetricStore) -> QuerySources {
+        let queries = QuerySources(store, engine, registry: registry)
+        queries.reload(configuration)
+        return queries
+    }
+
     func openGates(
-        _ store: MetricStore, _ rollback: RollbackRunner, _ recorder: Recorder
+        _ queries: QuerySources, _ rollback: RollbackRunner, _ recorder: Recorder
     ) throws(CommandFailure) -> GateRunner {
         try Self.start("the gates") { () throws(GateArchiveError) in
             try GateRunner(
                 configuration.file.gates,
                 .init(
-                    directory: "\(settings.storagePath)/gates", data: .of(store, engine, now: Self.now),
+                    directory: "\(settings.storagePath)/gates", data: queries.gateData,
                     rollouts: GateRollouts(rollback), event: { recorder.happened($0) },
                     logger: logger.with("component", "gates"),
                     registry: registry, now: Self.now))
         }
     }
 
-    func makeRules(_ store: MetricStore, _ sinks: RuleRunner.Sinks) -> RuleRunner {
+    func makeRules(_ store: MetricStore, _ queries: QuerySources, _ sinks: RuleRunner.Sinks) -> RuleRunner {
         RuleRunner(
-            store: store, engine: engine, groups: configuration.groups,
+            store: store, engine: engine, servers: queries, groups: configuration.groups,
             settings: configuration.ruleSettings(externalURL: externalURL, settings), sinks: sinks,
             registry: registry, logger: logger)
     }

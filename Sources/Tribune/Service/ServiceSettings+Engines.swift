@@ -2,6 +2,7 @@ internal import CurlHTTP
 internal import MetricModel
 internal import PromQL
 internal import PrometheusAPI
+internal import RemoteQuery
 internal import RemoteWrite
 internal import RuleEngine
 internal import Scraper
@@ -88,6 +89,12 @@ extension LoadedConfiguration {
             externalLabels: prometheus.externalLabels, externalURL: externalURL,
             evaluationInterval: prometheus.evaluationInterval, queryOffset: prometheus.ruleQueryOffset,
             advancesAtScrapes: flags?.ruleTrigger ?? file.rules.trigger == .scrape, scrapeShare: file.rules.scrapeShare)
+        settings.servers = file.queryServers.map { server in
+            RuleServerSettings(
+                name: server.name, queryOffset: server.queryOffset, concurrency: server.concurrency,
+                timeout: server.timeout)
+        }
+        settings.defaultServer = file.defaultQueryServer
         if let flags {
             settings.outageTolerance = flags.outageTolerance
             settings.gracePeriod = flags.gracePeriod

@@ -33,6 +33,7 @@ final class TribuneService: Sendable {
     /// The configuration that waits for a second identity.
     let secondApproval = Mutex(SecondApproval())
     private let store: MetricStore
+    private let queries: QuerySources
     private let history: HistoryRunner
     private let hotCache: HotCache?
     private let traces: TraceRunner
@@ -78,6 +79,7 @@ final class TribuneService: Sendable {
         self.logger = logger
         state = ServiceState(builder.configuration, registry: builder.registry)
         store = try builder.openStore()
+        queries = builder.makeQueries(store)
         history = try builder.startHistory()
         // Parts with threads. They are stopped if a later one cannot start.
         var running: [() -> Void] = [history.stop]
@@ -97,17 +99,17 @@ final class TribuneService: Sendable {
             alertmanagers = AlertmanagerSender(logger: logger, registry: builder.registry)
             alertmanagerDiscovery = AlertmanagerDiscovery(alertmanagers, registry: builder.registry, logger: logger)
             running.append(alertmanagerDiscovery.stop)
-            rollback = try builder.openRollback(store, history, recorder, incidents, notifier)
+            rollback = try builder.openRollback(queries, history, recorder, incidents, notifier)
             shared?.follow { [rollback] in rollback.leaseEpoch }
             relay.attach(rollback)
             running.append { [rollback] in rollback.stop() }
             onCall = try builder.openOnCall(rollback, recorder, notifier)
             running.append(onCall.stop)
-            gates = try builder.openGates(store, rollback, recorder)
+            gates = try builder.openGates(queries, rollback, recorder)
             running.append(gates.stop)
             let router = AlertRouter(
                 rollback: rollback, notifier: notifier, alertmanagers: alertmanagers, recorder: recorder)
-            rules = builder.makeRules(store, router.ruleSinks)
+            rules = builder.makeRules(store, queries, router.ruleSinks)
             seriesRecorder = SeriesRecorder(store: store, engine: builder.engine, recorder: recorder, logger: logger)
             scraper = try builder.startScraper(store, rules)
             running.append(scraper.stop)
@@ -130,7 +132,8 @@ final class TribuneService: Sendable {
             throw error
         }
         housekeeping = Housekeeping(
-            store: store, history: history, rollback: rollback, recorder: recorder, silences: silences,
+            store: store, queries: queries, history: history, rollback: rollback, recorder: recorder,
+            silences: silences,
             notify: { [notifier] in _ = notifier.receive($0, origin: .incidents, urgent: true) },
             rulesWereEvaluated: { [rules, notifier, started = ServiceBuilder.now()] in
                 guard rules.hasEvaluatedAll(since: started) else { return false }
@@ -185,6 +188,7 @@ final class TribuneService: Sendable {
         for reason in waits { logger.warn("part of a plan not reloaded yet", ["reason": reason]) }
         gates.reload(configuration.file.gates)
         accessControl.reload(AccessPolicy(settings, configuration, url))
+        queries.reload(configuration)
         rules.reload(
             configuration.groups,
             settings: configuration.ruleSettings(externalURL: externalURL, settings))

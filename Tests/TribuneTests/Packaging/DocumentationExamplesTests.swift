@@ -27,7 +27,8 @@ import Testing
     }
 
     private static let sections: [(page: String, files: [(name: String, content: String)])] = {
-        let wanted = ["migrate-", "scaling", "performance", "next-release"].map { "docs/operations/\($0)" }
+        let wanted = ["migrate-", "scaling", "performance", "next-release", "rules-over"]
+            .map { "docs/operations/\($0)" }
         var found: [(String, [(String, String)])] = []
         for page in (try? pages()) ?? [] where wanted.contains(where: page.hasPrefix) {
             for section in ((try? text(page)) ?? "").split(separator: "\n## ") {
