@@ -13,7 +13,7 @@ kit_packages=(redis-server prometheus-postgres-exporter prometheus-redis-exporte
 # Programs of the tests.
 test_packages=(haproxy openssl iproute2 iptables podman crun netavark prometheus-node-exporter prometheus prometheus-alertmanager victoria-metrics nginx-light postgresql redis-server tzdata
     curl jq python3-aiosmtpd dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs
-    python3-jwt python3-cryptography python3-dateutil python3-grpcio rsyslog rsyslog-openssl nodejs node-typescript chromium "${kit_packages[@]}")
+    python3-jwt python3-cryptography python3-dateutil python3-grpcio rsyslog rsyslog-openssl nodejs node-typescript chromium faketime "${kit_packages[@]}")
 
 # Dependencies of building and testing packages (scripts/package-test.sh).
 package_packages=(debhelper fakeroot lintian debootstrap systemd)

@@ -34,6 +34,26 @@ import YAML
         }
     }
 
+    @Test func `a clock that was ahead for a while and is back fires no step early after a restart`() throws {
+        var book = try book()
+        _ = book.triggered(problem("auth"), id: "a", at: minute(0))
+        var records = [book.record(at: minute(0))]
+        // Two hours ahead, where a record is written, and back again.
+        book.clockWasSet(by: .hours(2))
+        records.append(book.record(at: minute(121)))
+        book.clockWasSet(by: Milliseconds(rawValue: -2 * 3_600_000))
+        records.append(book.record(at: minute(2)))
+        var restarted = try self.book()
+        restarted.restored(records, at: minute(3))
+        #expect(called(restarted.clockReached(minute(4))) == [] && restarted.wakeAt == minute(5))
+        #expect(called(restarted.clockReached(minute(5))) == ["a lead"])
+        // One that goes back while nothing runs moves delays along, also beside shared pages of unknown time.
+        let shared = PageBook.Record(entries: [], at: .distantPast)
+        var later = try self.book()
+        later.restored(records + [shared], at: minute(-58))
+        #expect(later.wakeAt == minute(-55))
+    }
+
     @Test func `the next call is shown while there is one, and not where a page only waits for its end`() throws {
         var book = try book()
         func next(_ id: String) -> Timestamp? { book.entries[id].flatMap { book.nextCall(of: $0) } }

@@ -13,9 +13,11 @@ final class RunningTribune {
     private let arguments: [String]
     private let client = HTTPClient()
 
-    /// - Parameter prepare: called before the start, with the directory whose `data` is the storage.
+    /// - Parameters:
+    ///   - environment: more variables of the process, as `NAME=VALUE`.
+    ///   - prepare: called before the start, with the directory whose `data` is the storage.
     init(
-        _ files: [String: String], config: String = "tribune.yml", flags: [String] = [],
+        _ files: [String: String], config: String = "tribune.yml", flags: [String] = [], environment: [String] = [],
         prepare: (TemporaryDirectory) throws -> Void = { _ in }
     ) throws {
         let directory = TemporaryDirectory()
@@ -25,8 +27,8 @@ final class RunningTribune {
         self.directory = directory
         self.port = port
         arguments =
-            [
-                "/usr/bin/env", "TRIBUNE_RUNTIME_DIR=\(directory.file("run"))", TribuneProgram.path, "serve",
+            ["/usr/bin/env", "TRIBUNE_RUNTIME_DIR=\(directory.file("run"))"] + environment + [
+                TribuneProgram.path, "serve",
                 "--config.file=\(directory.file(config))",
                 "--storage.path=\(directory.file("data"))", "--web.listen-address=127.0.0.1:\(port)",
             ] + flags

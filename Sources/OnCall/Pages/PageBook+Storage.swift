@@ -130,6 +130,8 @@ extension PageBook {
 
     /// Takes the place of what there is: the pages of `records`, the later of two copies. If the clock has gone back
     /// since the last record, delays go on from where they were.
+    ///
+    /// - Parameter records: in the order in which they were written; one of unknown time is of the distant past.
     public mutating func restored(_ records: [Record], at now: Timestamp) {
         var found: [String: Entry] = [:]
         var overrides: [String: PlannedOverride] = [:]
@@ -165,7 +167,9 @@ extension PageBook {
         }
         replaceAll(by: Array(found.values), Array(overrides.values), Array(browsers.values))
         expectHeartbeats(at: now)
-        if let last = records.map(\.at).max(), now < last { clockWasSet(by: now - last) }
+        // The last one, not the latest time: a clock that was ahead for a while left later times in earlier records,
+        // and pages have followed it back since.
+        if let last = records.last(where: { $0.at != .distantPast })?.at, now < last { clockWasSet(by: now - last) }
     }
 
     /// Everything in one record.

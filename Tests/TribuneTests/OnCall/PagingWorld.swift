@@ -81,10 +81,12 @@ final class PagingWorld {
     ///   - tribuneFile: more lines of the tribune.yml.
     init(
         policy: String, more: String = "", tribuneFile: String = "", files: [String: String] = [:],
-        routes: String = "{receiver: pages, group_by: [alertname], group_wait: 0s, group_interval: 500ms}"
+        routes: String = "{receiver: pages, group_by: [alertname], group_wait: 0s, group_interval: 500ms}",
+        environment: [String] = []
     ) throws {
         hook = LoopbackServer { [inbox] in inbox.take($0) }
-        tribune = try RunningTribune(Self.files(hook, policy, more, tribuneFile, files, routes))
+        tribune = try RunningTribune(
+            Self.files(hook, policy, more, tribuneFile, files, routes), environment: environment)
     }
 
     /// The files of such a Tribune.
