@@ -12,7 +12,7 @@ demo_packages=(haproxy prometheus-node-exporter prometheus postgresql)
 kit_packages=(redis-server prometheus-postgres-exporter prometheus-redis-exporter python3-aiosmtpd)
 # Programs of the tests.
 test_packages=(haproxy openssl iproute2 iptables podman crun netavark prometheus-node-exporter prometheus prometheus-alertmanager victoria-metrics nginx-light postgresql redis-server tzdata
-    curl jq python3-aiosmtpd dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs
+    curl jq python3-aiosmtpd exim4-daemon-light dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs
     python3-jwt python3-cryptography python3-dateutil python3-grpcio rsyslog rsyslog-openssl nodejs node-typescript chromium faketime "${kit_packages[@]}")
 
 # Dependencies of building and testing packages (scripts/package-test.sh).
