@@ -23,6 +23,11 @@ extension FieldReader {
         return duration
     }
 
+    /// A duration; `nil` if it is missing or zero, where zero means the default, as in Prometheus.
+    public mutating func optionalNonZeroDuration(_ name: String) throws(YAMLError) -> Milliseconds? {
+        try optionalDuration(name).flatMap { $0 > .zero ? $0 : nil }
+    }
+
     /// A count that is not negative; 0 means no limit.
     public mutating func optionalLimit(_ name: String) throws(YAMLError) -> Int? {
         guard let limit = try optionalInteger(name) else { return nil }

@@ -6,7 +6,7 @@ extension DiscoveryMechanism {
     private static let others = [
         "aws", "azure", "digitalocean", "eureka", "gce", "hetzner", "ionos", "kuma", "lightsail", "linode", "marathon",
         "nerve", "nomad", "openstack", "ovhcloud", "puppetdb", "scaleway", "serverset", "stackit", "triton", "uyuni",
-        "vultr", "ecs", "msk", "elasticache", "rds", "huawei", "outscale",
+        "vultr", "ecs", "msk", "elasticache", "rds", "huawei", "outscale", "oci",
     ]
 
     /// Reads every `…_sd_configs` section of `fields`; an unsupported mechanism is an error that names it.

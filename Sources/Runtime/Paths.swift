@@ -33,6 +33,13 @@ public enum Paths {
     /// Whether a file or directory exists at `path`.
     public static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
+    /// The size in bytes of the file system that `path` is on. Returns `nil` on failure, with the reason in `errno`.
+    public static func fileSystemBytes(_ path: String) -> Int? {
+        var information = statvfs()
+        guard unsafe statvfs(path, &information) == 0 else { return nil }
+        return Int(information.f_blocks) * Int(information.f_frsize)
+    }
+
     /// Renames the file at `path`, and replaces an existing one. Returns false on failure, with the reason in `errno`.
     @discardableResult
     public static func move(_ path: String, to other: String) -> Bool { unsafe rename(path, other) == 0 }

@@ -118,10 +118,10 @@ public struct FieldReader {
         return nil
     }
 
-    /// A whole number.
+    /// A whole number; see ``YAMLNode/integer``.
     public mutating func optionalInteger(_ name: String) throws(YAMLError) -> Int? {
         guard let node = optional(name) else { return nil }
-        guard let text = node.text, let number = Int(text) else {
+        guard let number = node.integer else {
             note("expected a whole number", at: node, field: name)
             return nil
         }

@@ -93,6 +93,43 @@ import YAML
         #expect(server.refusals == [])
     }
 
+    /// A deployment controls its pods through a replica set, a cron job through a job.
+    @Test func podsHaveTheNamesOfWhatTheyBelongTo() throws {
+        let server = KubernetesStandIn()
+        defer { server.stop() }
+        func owned(_ name: String, by kind: String, _ owner: String, more: String = "") -> String {
+            """
+            {"metadata": {"name": "\(name)", "namespace": "shop", "ownerReferences": [
+              {"kind": "\(kind)", "name": "\(owner)", "controller": true}]}\(more)}
+            """
+        }
+        let running = #", "spec": {"containers": [{"name": "c"}]}, "status": {"podIP": "10.0.0.9"}"#
+        server.put(Self.pods, owned("web", by: "ReplicaSet", "rs", more: running))
+        server.put(Self.pods, owned("batch", by: "Job", "job-1", more: running))
+        server.put(Self.pods, owned("lone", by: "ReplicaSet", "other", more: running))
+        server.put("/apis/apps/v1/replicasets", owned("rs", by: "Deployment", "shop"))
+        server.put("/apis/apps/v1/replicasets", owned("other", by: "Rollout", "r"))
+        let bench = try bench(server, "role: pod, attach_metadata: {deployment: true, job: true, cronjob: true}")
+        defer { bench.runner.stop() }
+        func names() -> [String: [String: String]] {
+            var found: [String: [String: String]] = [:]
+            for target in bench.targets {
+                let wanted = ["pod_deployment_name", "pod_job_name", "pod_cronjob_name"]
+                let meta = labels(target)
+                found[meta["pod_name"] ?? ""] = meta.filter { wanted.contains($0.key) }
+            }
+            return found
+        }
+        let deployment = ["pod_deployment_name": "shop"]
+        let job = ["pod_job_name": "job-1"]
+        #expect(Loopback.eventually { names() == ["web": deployment, "batch": job, "lone": [:]] }, "\(names())")
+        // The job is seen later than its pod.
+        server.put("/apis/batch/v1/jobs", owned("job-1", by: "CronJob", "nightly"))
+        let nightly = job.merging(["pod_cronjob_name": "nightly"]) { $1 }
+        #expect(Loopback.eventually { names() == ["web": deployment, "batch": nightly, "lone": [:]] }, "\(names())")
+        #expect(server.refusals == [])
+    }
+
     @Test func changesAreWatched() throws {
         let server = KubernetesStandIn()
         defer { server.stop() }
@@ -352,7 +389,7 @@ import YAML
             "cannot use 'kubeconfig_file' and 'namespaces.own_namespace' simultaneously"
         ),
         ("{role: pod, namespaces: {foo: bar}}", "unknown field \"foo\""),
-        ("{role: pod, selectors: [{role: node}]}", "pod role supports only pod selectors"),
+        ("{role: pod, selectors: [{role: service}]}", "pod role supports only pod, node selectors"),
         (
             "{role: endpoints, selectors: [{role: node}]}",
             "endpoints role supports only pod, service, endpoints selectors"

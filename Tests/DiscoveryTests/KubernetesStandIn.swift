@@ -27,7 +27,7 @@ final class KubernetesStandIn: Sendable {
 
     private static let kinds = [
         "pods": "Pod", "services": "Service", "endpoints": "Endpoints", "nodes": "Node", "namespaces": "Namespace",
-        "endpointslices": "EndpointSlice", "ingresses": "Ingress",
+        "endpointslices": "EndpointSlice", "ingresses": "Ingress", "replicasets": "ReplicaSet", "jobs": "Job",
     ]
 
     private let state = Mutex(State())
@@ -111,6 +111,8 @@ final class KubernetesStandIn: Sendable {
             switch resource {
             case "endpointslices": "/apis/discovery.k8s.io/v1/"
             case "ingresses": "/apis/networking.k8s.io/v1/"
+            case "replicasets": "/apis/apps/v1/"
+            case "jobs": "/apis/batch/v1/"
             default: "/api/v1/"
             }
         guard let kind = Self.kinds[resource], path.hasPrefix(group) else {

@@ -121,6 +121,55 @@ import YAML
         #expect(configuration.warnings.map(\.field) == ["remote_write[1].sigv4", "remote_read", "runtime"])
     }
 
+    @Test func theSizeOfSamplesMayBeAShareOfTheDisk() throws {
+        let configuration = try parse(
+            """
+            storage:
+              tsdb:
+                retention: {percentage: 0.5, time: 0s}
+                stale_series_compaction_threshold: 0.3
+                chunk_encoding: {floats: xor2}
+            """)
+        #expect(configuration.retentionPercentage == 0.5 && configuration.retention == nil)
+        #expect(
+            configuration.warnings.map(\.field) == [
+                "storage.tsdb.stale_series_compaction_threshold", "storage.tsdb.chunk_encoding",
+            ])
+    }
+
+    /// As in Prometheus.
+    @Test func anIntervalOfZeroIsTheDefault() throws {
+        let configuration = try parse(
+            """
+            global: {scrape_interval: 0s, scrape_timeout: 0, evaluation_interval: 0m}
+            scrape_configs: [{job_name: a, scrape_interval: 0s, scrape_timeout: 0s}]
+            """)
+        #expect((configuration.scrapeInterval, configuration.evaluationInterval) == (.minutes(1), .minutes(1)))
+        #expect((configuration.pools[0].interval, configuration.pools[0].timeout) == (.minutes(1), .seconds(10)))
+    }
+
+    /// Relabelling may set another scheme.
+    @Test func theSchemeOfAJobIsNotChecked() throws {
+        let configuration = try parse(
+            """
+            alerting: {alertmanagers: [{scheme: x}, {scheme: HTTPS}]}
+            scrape_configs: [{job_name: a, scheme: tcp}, {job_name: b, scheme: https}]
+            """)
+        #expect(configuration.pools.map(\.scheme) == ["tcp", "https"])
+        #expect(
+            configuration.warnings.map(\.field) == ["scrape_configs[0].scheme", "alerting.alertmanagers[0].scheme"])
+    }
+
+    @Test func extraMetricsOfAScrapeAreInherited() throws {
+        let configuration = try parse(
+            """
+            global: {extra_scrape_metrics: true}
+            scrape_configs: [{job_name: a}, {job_name: b, extra_scrape_metrics: false}]
+            """)
+        #expect(configuration.pools.map(\.storesExtraReports) == [true, false])
+        #expect(try parse("scrape_configs: [{job_name: a}]").pools[0].storesExtraReports == nil)
+    }
+
     @Test func `tracing is read with Prometheus's defaults`() throws {
         let short = try #require(try parse("tracing: {endpoint: 'collector:4317'}").tracing)
         #expect(short.client == .grpc && !short.isInsecure && short.timeout == .seconds(10) && !short.isEnabled)
@@ -173,6 +222,15 @@ import YAML
         ("scrape_config_files: [\"*/b.yml\"]", "invalid scrape config file path"),
         ("scrape_configs: [null]", "empty or null scrape config section"),
         ("runtime: {gogc: x}", "runtime.gogc: expected a whole number"),
+        ("storage: {tsdb: {retention: {percentage: 101}}}", "retention.percentage: must be in the range [0, 100]"),
+        ("storage: {tsdb: {chunk_encoding: {floats: gorilla}}}", "floats: unknown encoding \"gorilla\""),
+        ("global: {query_log_file: [x]}", "global.query_log_file: expected text, got a list"),
+        ("alerting: {alertmanagers: [null]}", "alertmanagers[0]: empty or null section"),
+        (
+            "scrape_configs: [{job_name: a, relabel_configs: [{source_labels: [b, \"\"], target_label: c}]}]",
+            "relabel_configs[0].source_labels[1]: \"\" is not a valid label name"
+        ),
+        ("scrape_configs: [{job_name: a, oci_sd_configs: [{}, {}]}]", "oci_sd_configs is not supported"),
         ("storage: {tsdb: {retention: {time: 5x}}}", "unknown unit \"x\" in duration \"5x\""),
         ("global: {metric_name_escaping_scheme: x}", "unknown name escaping method"),
         (

@@ -52,6 +52,20 @@ import Testing
         #expect(target(try build("keep:1", .empty, pool)) != nil)
     }
 
+    @Test func relabellingOverridesHistogramSettingsOfOneTarget() throws {
+        var pool = ScrapePool(name: "job")
+        pool.histograms.convertsClassic = true
+        let labels: Labels = [
+            "__scrape_native_histograms__": "true", "__convert_classic_histograms_to_nhcb__": "false",
+        ]
+        let target = try #require(target(try build("h", labels, pool)))
+        #expect(target.histograms.scrapesNative && !target.histograms.convertsClassic)
+        #expect(!target.histograms.alwaysScrapesClassic && target.labels == ["instance": "h", "job": "job"])
+        let faulty = try build("h", ["__always_scrape_classic_histograms__": "yes"], pool)
+        guard case .faulty(_, let reason) = faulty else { Issue.record("\(faulty)"); return }
+        #expect(reason == "__always_scrape_classic_histograms__ is \"yes\", expected true or false")
+    }
+
     @Test(arguments: [
         ("x", "1s", "error parsing scrape interval"), ("1s", "0", "error parsing scrape timeout"),
         ("1s", "2s", "scrape timeout cannot be greater than scrape interval"),

@@ -11,6 +11,7 @@ final class TargetWriterBench {
     var pool = ScrapePool(name: "job")
     var generation = 0
     var zeroesStarts = false
+    var extraTimeout: Milliseconds?
     var step: Int64 = 0
 
     init(hash: String? = nil, seriesCap: Int = 1000) throws {
@@ -24,7 +25,7 @@ final class TargetWriterBench {
             honorsTimestamps: pool.honorsTimestamps, tracksTimestampStaleness: pool.tracksTimestampStaleness,
             relabelling: (try? Relabelling(pool.metricRelabelRules)) ?? .none, limits: pool.limits,
             histograms: pool.histograms, zeroesStarts: zeroesStarts, generation: generation,
-            allowsUTF8Names: pool.names.validation == .utf8)
+            allowsUTF8Names: pool.names.validation == .utf8, extraTimeout: extraTimeout)
     }
 
     @discardableResult
@@ -51,7 +52,9 @@ final class TargetWriterBench {
     }
 
     @discardableResult
-    func fail() throws -> TargetWriter.Outcome { try write(.failure(ScrapeFailure("no answer"))) }
+    func fail(isTooLong: Bool = false) throws -> TargetWriter.Outcome {
+        try write(.failure(ScrapeFailure("no answer", isTooLong: isTooLong)))
+    }
 
     private func write(_ fetched: Result<TargetWriter.Fetched, ScrapeFailure>) throws -> TargetWriter.Outcome {
         step += 1

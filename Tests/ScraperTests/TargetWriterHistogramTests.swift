@@ -113,6 +113,16 @@ import Testing
         #expect(try bench.samples("h_count") == "5@1.0 6@2.0")
     }
 
+    /// Relabelling may change the settings of one target, while those of its job stay.
+    @Test func settingsOfATargetAloneTakeEffect() throws {
+        let bench = try Bench()
+        try bench.scrape(families(5), .protobuf)
+        bench.pool.histograms.scrapesNative = true
+        try bench.scrape(families(6), .protobuf)
+        #expect(try histograms(bench, "h").map(\.?.count) == [6])
+        #expect(try bench.samples("h_count") == "5@1.0 stale@2.0")
+    }
+
     @Test func tooManyBucketsFailTheScrapeWhereTheyCannotBeJoined() throws {
         let bench = try Bench()
         bench.pool.histograms.scrapesNative = true

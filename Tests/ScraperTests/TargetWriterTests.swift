@@ -46,6 +46,25 @@ import Testing
         #expect(try bench.labels("up") == [["__name__": "up", "job": "job", "instance": "i"]])
     }
 
+    @Test func extraReportsAreTheLimitsAndTheSize() throws {
+        let bench = try Bench()
+        bench.pool.limits.samples = 5
+        bench.extraTimeout = .seconds(10)
+        try bench.scrape("a 1\n")
+        try bench.scrape("a 1\nb 2\n")
+        try bench.fail()
+        try bench.fail(isTooLong: true)
+        #expect(try bench.samples("scrape_timeout_seconds") == "10@1.0 10@2.0 10@3.0 10@4.0")
+        #expect(try bench.samples("scrape_sample_limit") == "5@1.0 5@2.0 5@3.0 5@4.0")
+        #expect(try bench.samples("scrape_body_size_bytes") == "4@1.0 8@2.0 0@3.0 -1@4.0")
+        bench.extraTimeout = nil
+        try bench.scrape("a 1\n")
+        try bench.scrape("a 1\n")
+        for name in ["scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes"] {
+            #expect(try bench.samples(name).hasSuffix(" stale@5.0"))
+        }
+    }
+
     @Test func vanishedSeriesGoStaleOnce() throws {
         let bench = try Bench()
         try bench.scrape("a 1\nb 1\n")

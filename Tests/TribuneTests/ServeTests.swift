@@ -76,7 +76,7 @@ import Testing
         let tribune = try RunningTribune(
             [
                 "prometheus.yml": global + "\n" + alerting, "rules.yml": Self.rules,
-                "alertmanagers.json": "[{\"targets\": [\"\(address)\"]}]",
+                "alertmanagers.json": "[{\"targets\": [\"http://\(address)/x\", \"\(address)\"]}]",
             ], config: "prometheus.yml",
             flags: ["--web.enable-lifecycle"])
         #expect(Loopback.eventually { seen.withLock { !$0.isEmpty } })
@@ -90,6 +90,11 @@ import Testing
         let known = try JSON(parsing: try tribune.get("/api/v1/alertmanagers").body)
         #expect(
             known["data"]?["activeAlertmanagers"] == [["url": .string("http://\(address)/am/api/v2/alerts")]])
+        // The other one is no address: it alone is left out, with its reason, once.
+        #expect(
+            tribune.log.contains(
+                #"msg="alertmanager rejected" error="\"http://\#(address)/x\" is not a valid hostname""#))
+        #expect(tribune.log.split(separator: "alertmanager rejected").count == 2)
         let shown = try JSON(parsing: try tribune.get("/api/v1/status/config").body)["data"]?["yaml"]?.text ?? ""
         #expect(shown.contains("password: <secret>"))
         #expect(!shown.contains("hunter2"))

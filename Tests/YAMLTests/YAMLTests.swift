@@ -54,6 +54,18 @@ import YAML
         }
     }
 
+    @Test(arguments: [
+        ("8080", 8080), ("1_000", 1000), ("0x1F", 31), ("017", 15), ("0o17", 15), ("0b11", 3), ("+5", 5),
+        ("-0x10", -16),
+        ("1e3", 1000), ("1.0", 1), ("0", 0), ("-7", -7), ("\"12\"", 12), ("1.5", nil), ("x", nil), ("", nil),
+        ("_", nil),
+        ("0x", nil), ("0x-1", nil), ("08", 8), ("1e30", nil), ("99999999999999999999", nil), ("nan", nil),
+        ("[1]", nil),
+    ])
+    func wholeNumbersAreThoseOfYAML(text: String, number: Int?) throws {
+        #expect(try YAML.document("a: \(text)")?["a"]?.integer == number)
+    }
+
     @Test func deepNestingIsRefused() {
         let error = #expect(throws: YAMLError.self) { try YAML.parse(String(repeating: "[", count: 5000)) }
         #expect(error != nil)

@@ -20,6 +20,23 @@ public struct KubernetesDiscovery: Equatable, Sendable {
         public var field = ""
     }
 
+    /// `attach_metadata`: labels from other objects. A value.
+    public struct AttachedMetadata: Equatable, Sendable {
+        /// The labels of the node.
+        public var node = false
+        /// The labels and annotations of the namespace.
+        public var namespace = false
+        /// The name of the deployment that a pod belongs to.
+        public var deployment = false
+        /// The name of the job that a pod belongs to.
+        public var job = false
+        /// The name of the cron job that a pod belongs to.
+        public var cronJob = false
+
+        /// No further labels.
+        public init() {}
+    }
+
     /// The location of the API server.
     public enum Server: Equatable, Sendable {
         /// The cluster that this process runs in, with the account of its pod.
@@ -41,10 +58,8 @@ public struct KubernetesDiscovery: Equatable, Sendable {
     public var includesOwnNamespace = false
     /// Selectors, at most one for each kind.
     public var selectors: [Selector] = []
-    /// Whether targets get the labels of their node.
-    public var attachesNode = false
-    /// Whether targets get the labels of their namespace.
-    public var attachesNamespace = false
+    /// The labels from other objects.
+    public var attached = AttachedMetadata()
 
     /// Objects of the kind `role` in the cluster that this process runs in.
     public init(role: Role) {
@@ -68,8 +83,11 @@ extension KubernetesDiscovery {
         try readNamespaces(&fields)
         if let node = fields.optional("attach_metadata") {
             var section = try FieldReader(node, path: fields.path(of: "attach_metadata"), file: fields.file)
-            attachesNode = try section.optionalFlag("node") ?? false
-            attachesNamespace = try section.optionalFlag("namespace") ?? false
+            attached.node = try section.optionalFlag("node") ?? false
+            attached.namespace = try section.optionalFlag("namespace") ?? false
+            attached.deployment = try section.optionalFlag("deployment") ?? false
+            attached.job = try section.optionalFlag("job") ?? false
+            attached.cronJob = try section.optionalFlag("cronjob") ?? false
             try section.finish()
         }
         try readSelectors(&fields)
@@ -139,8 +157,9 @@ extension KubernetesDiscovery {
         let kinds: [Role] =
             switch role {
             case .endpoints, .endpointslice: [.pod, .service, role]
-            case .pod, .service, .node, .ingress: [role]
+            case .pod: [.pod, .node]
+            case .service, .node, .ingress: [role]
             }
-        return attachesNode && role != .node ? kinds + [.node] : kinds
+        return attached.node && !kinds.contains(.node) ? kinds + [.node] : kinds
     }
 }

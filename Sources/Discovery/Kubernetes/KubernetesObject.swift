@@ -2,7 +2,7 @@ internal import JSON
 
 /// The kinds of object used by discovery.
 enum KubernetesKind: String, CaseIterable {
-    case pod, service, endpoints, endpointslice, node, ingress, namespace
+    case pod, service, endpoints, endpointslice, node, ingress, namespace, replicaset, job
 
     init(_ role: KubernetesDiscovery.Role) {
         self =
@@ -27,6 +27,8 @@ enum KubernetesKind: String, CaseIterable {
         case .namespace: "/api/v1/namespaces"
         case .endpointslice: "/apis/discovery.k8s.io/v1/\(scope)endpointslices"
         case .ingress: "/apis/networking.k8s.io/v1/\(scope)ingresses"
+        case .replicaset: "/apis/apps/v1/\(scope)replicasets"
+        case .job: "/apis/batch/v1/\(scope)jobs"
         }
     }
 }
@@ -61,6 +63,8 @@ struct KubernetesObject: Equatable {
         case node(KubernetesNode)
         case ingress(KubernetesIngress)
         case namespace
+        /// Only its controller is used.
+        case controller
     }
 
     var key: KubernetesKey
@@ -89,6 +93,7 @@ struct KubernetesObject: Equatable {
             case .node: .node(KubernetesNode(json))
             case .ingress: .ingress(KubernetesIngress(json))
             case .namespace: .namespace
+            case .replicaset, .job: .controller
             }
     }
 }

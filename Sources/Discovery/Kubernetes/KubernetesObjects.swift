@@ -3,8 +3,7 @@
 /// A group records its dependencies on other objects, so that the cost of a change is limited to the affected groups.
 struct KubernetesObjects {
     private let role: KubernetesKind
-    private let attachesNode: Bool
-    private let attachesNamespace: Bool
+    private let attached: KubernetesDiscovery.AttachedMetadata
     private var objects: [KubernetesKey: KubernetesObject] = [:]
     /// For each object that groups depend on, existing or not, those groups.
     private var dependents: [KubernetesKey: Set<KubernetesKey>] = [:]
@@ -13,16 +12,17 @@ struct KubernetesObjects {
 
     init(_ discovery: KubernetesDiscovery) {
         role = KubernetesKind(discovery.role)
-        attachesNode = discovery.attachesNode
-        attachesNamespace = discovery.attachesNamespace
+        attached = discovery.attached
     }
 
     /// The required kinds of objects.
     var kinds: [KubernetesKind] {
         var kinds = [role]
         if role == .endpoints || role == .endpointslice { kinds += [.service, .pod] }
-        if attachesNode, role == .pod || role == .endpoints || role == .endpointslice { kinds.append(.node) }
-        if attachesNamespace, role != .node { kinds.append(.namespace) }
+        if attached.node, role == .pod || role == .endpoints || role == .endpointslice { kinds.append(.node) }
+        if attached.namespace, role != .node { kinds.append(.namespace) }
+        if attached.deployment, role == .pod { kinds.append(.replicaset) }
+        if attached.cronJob, role == .pod { kinds.append(.job) }
         return kinds
     }
 
@@ -73,9 +73,7 @@ struct KubernetesObjects {
                 if dependents[other]?.isEmpty ?? false { dependents[other] = nil }
             }
             guard let object = objects[key] else { return TargetGroup(source: key.source, targets: []) }
-            var builder = KubernetesTargets(attachesNode: attachesNode, attachesNamespace: attachesNamespace) {
-                [objects] in objects[$0]
-            }
+            var builder = KubernetesTargets(attached) { [objects] in objects[$0] }
             let group = builder.group(of: object)
             dependencies[key] = builder.asked
             for other in builder.asked { dependents[other, default: []].insert(key) }

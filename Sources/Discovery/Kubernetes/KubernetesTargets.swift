@@ -5,16 +5,16 @@ struct KubernetesTargets {
     private static let prefix = "__meta_kubernetes_"
     private static let maximumEndpointPorts = 100_000
 
-    private let attachesNode: Bool
-    private let attachesNamespace: Bool
+    private let attached: KubernetesDiscovery.AttachedMetadata
     private let find: (KubernetesKey) -> KubernetesObject?
     /// Every object that was looked up.
     private(set) var asked: Set<KubernetesKey> = []
 
     /// - Parameter find: looks up another object.
-    init(attachesNode: Bool, attachesNamespace: Bool, find: @escaping (KubernetesKey) -> KubernetesObject?) {
-        self.attachesNode = attachesNode
-        self.attachesNamespace = attachesNamespace
+    init(
+        _ attached: KubernetesDiscovery.AttachedMetadata, find: @escaping (KubernetesKey) -> KubernetesObject?
+    ) {
+        self.attached = attached
         self.find = find
     }
 
@@ -30,7 +30,7 @@ struct KubernetesTargets {
         case .endpointSlice(let slice): group(of: slice, object)
         case .node(let node): group(of: node, object)
         case .ingress(let ingress): group(of: ingress, object)
-        case .namespace: TargetGroup(source: object.key.source, targets: [])
+        case .namespace, .controller: TargetGroup(source: object.key.source, targets: [])
         }
     }
 
@@ -62,13 +62,13 @@ struct KubernetesTargets {
 
     private mutating func addNamespace(_ object: KubernetesObject, to meta: inout Meta) {
         meta["namespace"] = object.key.namespace
-        guard attachesNamespace, let own = lookUp(KubernetesKey(.namespace, "", object.key.namespace)) else { return }
+        guard attached.namespace, let own = lookUp(KubernetesKey(.namespace, "", object.key.namespace)) else { return }
         Self.add(own.labels, "namespace_label", to: &meta)
         Self.add(own.annotations, "namespace_annotation", to: &meta)
     }
 
     private mutating func addNode(_ name: String, to meta: inout Meta) {
-        guard attachesNode, !name.isEmpty, let node = lookUp(KubernetesKey(.node, "", name)) else { return }
+        guard attached.node, !name.isEmpty, let node = lookUp(KubernetesKey(.node, "", name)) else { return }
         meta["node_name"] = name
         Self.add(node.labels, "node_label", to: &meta)
     }
@@ -171,6 +171,7 @@ extension KubernetesTargets {
         var meta = Self.labels(of: pod, object)
         addNamespace(object, to: &meta)
         addNode(pod.node, to: &meta)
+        addOwner(of: object, to: &meta)
         var targets: [Labels] = []
         for container in pod.containers {
             var own = [
@@ -188,6 +189,24 @@ extension KubernetesTargets {
             }
         }
         return TargetGroup(source: object.key.source, targets: targets, labels: Self.labels(meta))
+    }
+
+    /// Adds the names of the deployment, job and cron job that a pod belongs to. A deployment controls its pods through
+    /// a replica set, a cron job through a job.
+    private mutating func addOwner(of pod: KubernetesObject, to meta: inout Meta) {
+        guard let controller = pod.controller else { return }
+        func owner(_ kind: KubernetesKind, _ wanted: String) -> String? {
+            let object = lookUp(KubernetesKey(kind, pod.key.namespace, controller.name))
+            return object?.controller.flatMap { $0.kind == wanted ? $0.name : nil }
+        }
+        switch controller.kind {
+        case "ReplicaSet":
+            if attached.deployment { meta["pod_deployment_name"] = owner(.replicaset, "Deployment") }
+        case "Job":
+            if attached.job { meta["pod_job_name"] = controller.name }
+            if attached.cronJob { meta["pod_cronjob_name"] = owner(.job, "CronJob") }
+        default: break
+        }
     }
 
     private static func labels(of port: KubernetesPort) -> Meta {

@@ -121,16 +121,16 @@ extension PrometheusConfiguration {
         _ node: YAMLNode, file: String, _ defaults: inout ScrapePool
     ) throws(YAMLError) {
         var fields = try FieldReader(node, path: "global", file: file)
-        scrapeInterval = try fields.optionalInterval("scrape_interval") ?? scrapeInterval
+        scrapeInterval = try fields.optionalNonZeroDuration("scrape_interval") ?? scrapeInterval
         defaults.interval = scrapeInterval
-        let timeout = try fields.optionalInterval("scrape_timeout")
+        let timeout = try fields.optionalNonZeroDuration("scrape_timeout")
         if let timeout, timeout > scrapeInterval {
             fields.note(
                 "global scrape timeout greater than scrape interval", at: node["scrape_timeout"],
                 field: "scrape_timeout")
         }
         defaults.timeout = timeout ?? min(defaults.timeout, scrapeInterval)
-        evaluationInterval = try fields.optionalInterval("evaluation_interval") ?? evaluationInterval
+        evaluationInterval = try fields.optionalNonZeroDuration("evaluation_interval") ?? evaluationInterval
         ruleQueryOffset = try fields.optionalDuration("rule_query_offset") ?? .zero
         var expansion = EnvironmentExpansion()
         externalLabels = Labels(
@@ -142,9 +142,9 @@ extension PrometheusConfiguration {
                     "the environment variable \(name) is empty", at: node["external_labels"],
                     field: "external_labels"))
         }
-        try defaults.readSharedFields(&fields, Paths.directory(of: file), &warnings)
+        try defaults.readSharedFields(&fields, Paths.directory(of: file))
         defaults.names = try NameScheme(&fields)
-        if fields.optional("query_log_file") != nil {
+        if let path = try fields.optionalText("query_log_file"), !path.isEmpty {
             warnings.append(
                 fields.plainFault("has no effect", at: node["query_log_file"], field: "query_log_file"))
         }
@@ -172,11 +172,32 @@ extension PrometheusConfiguration {
         outOfOrderWindow = try fields.optionalDuration("out_of_order_time_window") ?? .zero
         if let retention = fields.optional("retention") {
             var section = try FieldReader(retention, path: "storage.tsdb.retention", file: file)
-            self.retention = try section.optionalInterval("time")
+            self.retention = try section.optionalNonZeroDuration("time")
             retentionBytes = try section.optionalSize("size").flatMap { $0 > 0 ? $0 : nil }
+            retentionPercentage = try section.optionalNumber("percentage").flatMap { $0 == 0 ? nil : $0 }
+            if let percentage = retentionPercentage, !(0...100).contains(percentage) {
+                section.note(
+                    "must be in the range [0, 100]", at: retention["percentage"], field: "percentage")
+            }
             try section.finish()
         }
+        if let threshold = try fields.optionalNumber("stale_series_compaction_threshold"), threshold != 0 {
+            noteWithoutEffect("stale_series_compaction_threshold", fields)
+        }
+        if let encoding = fields.optional("chunk_encoding") {
+            var section = try FieldReader(encoding, path: "storage.tsdb.chunk_encoding", file: file)
+            if let floats = try section.optionalText("floats"), !["", "xor", "xor2"].contains(floats) {
+                section.note(
+                    "unknown encoding \"\(floats)\", expected xor or xor2", at: encoding["floats"], field: "floats")
+            }
+            try section.finish()
+            noteWithoutEffect("chunk_encoding", fields)
+        }
         try fields.finish()
+    }
+
+    private mutating func noteWithoutEffect(_ name: String, _ fields: FieldReader) {
+        warnings.append(fields.plainFault("has no effect", at: fields.node[name], field: name))
     }
 
     private mutating func readPools(
@@ -221,6 +242,10 @@ extension PrometheusConfiguration {
         alertRelabelRules = try RelabelRule.list(&fields, "alert_relabel_configs")
         for (index, entry) in try fields.list("alertmanagers").enumerated() {
             let path = fields.path(of: "alertmanagers[\(index)]")
+            if entry.isNull {
+                fields.note("empty or null section", at: entry, field: "alertmanagers[\(index)]")
+                continue
+            }
             let group = fields.collect { (_) throws(YAMLError) in
                 try AlertmanagerGroup(entry, path: path, file: file, directory, &warnings)
             }
@@ -236,7 +261,7 @@ extension PrometheusConfiguration.AlertmanagerGroup {
     ) throws(YAMLError) {
         self.init()
         var fields = try FieldReader(node, path: path, file: file)
-        scheme = try fields.scheme() ?? scheme
+        scheme = try fields.scheme(&warnings) ?? scheme
         pathPrefix = try fields.optionalText("path_prefix") ?? ""
         timeout = try fields.optionalInterval("timeout") ?? timeout
         if let version = try fields.optionalText("api_version"), version != "v2" {

@@ -54,6 +54,9 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var retention: Milliseconds?
     /// `storage.tsdb.retention.size` in bytes, if set.
     public var retentionBytes: Int?
+    /// `storage.tsdb.retention.percentage`: the limit of the samples' size in percent of the disk, if set. It comes
+    /// before ``retentionBytes``.
+    public var retentionPercentage: Double?
     /// `remote_write`: the servers that samples are sent to.
     public var remoteWrites: [RemoteWriteSettings] = []
     /// `otlp`

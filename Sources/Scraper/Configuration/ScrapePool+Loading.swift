@@ -6,12 +6,12 @@ internal import Runtime
 internal import YAML
 
 extension FieldReader {
-    /// `http` or `https`.
-    mutating func scheme() throws(YAMLError) -> String? {
+    /// The scheme of URLs. As in Prometheus it is not checked here, because relabelling may set another one.
+    mutating func scheme(_ warnings: inout [YAMLError]) throws(YAMLError) -> String? {
         guard let scheme = try optionalText("scheme") else { return nil }
-        guard scheme == "http" || scheme == "https" else {
-            note("unsupported scheme \"\(scheme)\"", at: node["scheme"], field: "scheme")
-            return nil
+        if !["http", "https"].contains(scheme.lowercased()) {
+            let message = "\"\(scheme)\" is neither http nor https: requests fail unless relabelling sets another one"
+            warnings.append(plainFault(message, at: node["scheme"], field: "scheme"))
         }
         return scheme
     }
@@ -31,13 +31,13 @@ extension ScrapePool {
         }
         try readTimes(&fields, defaults)
         metricsPath = try fields.optionalText("metrics_path") ?? metricsPath
-        scheme = try fields.scheme() ?? scheme
+        scheme = try fields.scheme(&warnings) ?? scheme
         honorsLabels = try fields.optionalFlag("honor_labels") ?? false
         honorsTimestamps = try fields.optionalFlag("honor_timestamps") ?? true
         tracksTimestampStaleness = try fields.optionalFlag("track_timestamps_staleness") ?? false
         asksForCompression = try fields.optionalFlag("enable_compression") ?? true
         try readParameters(&fields)
-        try readSharedFields(&fields, directory, &warnings)
+        try readSharedFields(&fields, directory)
         names = try NameScheme(&fields, defaults: defaults.names)
         if let word = try fields.optionalText("fallback_scrape_protocol") {
             fallback = ScrapeProtocol(rawValue: word)?.format
@@ -60,8 +60,8 @@ extension ScrapePool {
     }
 
     private mutating func readTimes(_ fields: inout FieldReader, _ defaults: ScrapePool) throws(YAMLError) {
-        interval = try fields.optionalInterval("scrape_interval") ?? defaults.interval
-        let timeout = try fields.optionalInterval("scrape_timeout")
+        interval = try fields.optionalNonZeroDuration("scrape_interval") ?? defaults.interval
+        let timeout = try fields.optionalNonZeroDuration("scrape_timeout")
         if let timeout, timeout > interval {
             fields.note(
                 "scrape timeout greater than scrape interval for scrape config with job name \"\(name)\"",
@@ -71,9 +71,7 @@ extension ScrapePool {
     }
 
     /// Reads the fields that `global` and `scrape_configs` share. As in Prometheus, a limit of 0 means the default.
-    mutating func readSharedFields(
-        _ fields: inout FieldReader, _ directory: String, _ warnings: inout [YAMLError]
-    ) throws(YAMLError) {
+    mutating func readSharedFields(_ fields: inout FieldReader, _ directory: String) throws(YAMLError) {
         func limit(_ name: String, _ inherited: Int) throws(YAMLError) -> Int {
             let limit = try fields.optionalLimit(name) ?? 0
             return limit == 0 ? inherited : limit
@@ -91,11 +89,7 @@ extension ScrapePool {
         }
         try readProtocols(&fields)
         try readHistogramSettings(&fields)
-        if try fields.optionalFlag("extra_scrape_metrics") ?? false {
-            warnings.append(
-                fields.plainFault(
-                    "has no effect", at: fields.node["extra_scrape_metrics"], field: "extra_scrape_metrics"))
-        }
+        storesExtraReports = try fields.optionalFlag("extra_scrape_metrics") ?? storesExtraReports
     }
 
     private mutating func readProtocols(_ fields: inout FieldReader) throws(YAMLError) {

@@ -1,4 +1,5 @@
 public import Exposition
+internal import MetricModel
 
 extension ScrapePool {
     /// An exposition format that Tribune can request from a target.
@@ -52,17 +53,35 @@ extension ScrapePool {
 
         /// Classic histograms are stored unchanged.
         public init() {}
+
+        /// These settings with those of a target, which relabelling may set by labels.
+        func overridden(by labels: Labels) throws(ScrapeFailure) -> HistogramSettings {
+            func flag(_ name: String, _ setting: Bool) throws(ScrapeFailure) -> Bool {
+                guard let word = labels[name] else { return setting }
+                guard let value = Bool(word) else {
+                    throw ScrapeFailure("\(name) is \"\(word)\", expected true or false")
+                }
+                return value
+            }
+            var settings = self
+            settings.scrapesNative = try flag("__scrape_native_histograms__", scrapesNative)
+            settings.alwaysScrapesClassic = try flag("__always_scrape_classic_histograms__", alwaysScrapesClassic)
+            settings.convertsClassic = try flag("__convert_classic_histograms_to_nhcb__", convertsClassic)
+            return settings
+        }
     }
 
     /// The formats requested from targets, best first.
     ///
-    /// - Parameter protobufFirst: whether something other than native histograms needs protobuf.
-    public func askedProtocols(protobufFirst: Bool) -> [ScrapeProtocol] {
+    /// - Parameter protobufFirst: whether native histograms or something else need protobuf.
+    func askedProtocols(protobufFirst: Bool) -> [ScrapeProtocol] {
         if let protocols { return protocols }
-        return histograms.scrapesNative || protobufFirst ? ScrapeProtocol.protobufFirst : ScrapeProtocol.standard
+        return protobufFirst ? ScrapeProtocol.protobufFirst : ScrapeProtocol.standard
     }
 
     /// The `Accept` header: the requested formats with decreasing weights, then any format.
+    ///
+    /// - Parameter protobufFirst: whether native histograms or something else need protobuf.
     func acceptHeader(protobufFirst: Bool) -> String {
         let protocols = askedProtocols(protobufFirst: protobufFirst)
         let heaviest = ScrapeProtocol.allCases.count + 1

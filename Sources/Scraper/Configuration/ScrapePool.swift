@@ -60,6 +60,9 @@ public struct ScrapePool: Equatable, Sendable {
     public var limits = Limits()
     /// How histograms are scraped.
     public var histograms = HistogramSettings()
+    /// `extra_scrape_metrics`: whether a scrape also stores its timeout, its limit of samples and its size; `nil` for
+    /// the setting of the runner.
+    public var storesExtraReports: Bool?
     /// Targets listed in the configuration.
     public var staticTargets: [TargetGroup] = []
     /// Mechanisms that discover other targets.

@@ -14,6 +14,10 @@ extension RelabelRule {
             }
         }
         sourceLabels = try fields.textList("source_labels")
+        for (index, name) in sourceLabels.enumerated() where name.isEmpty {
+            let (place, field) = (node["source_labels"]?.elements?[index], "source_labels[\(index)]")
+            fields.note("\"\" is not a valid label name", at: place, field: field)
+        }
         separator = try fields.optionalText("separator") ?? separator
         regex = try fields.optionalText("regex") ?? regex
         targetLabel = try fields.optionalText("target_label") ?? ""

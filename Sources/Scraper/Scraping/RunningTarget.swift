@@ -123,12 +123,15 @@ final class RunningPool: Sendable {
         reason == refusal ? self : RunningPool(self, refusal: reason)
     }
 
-    /// - Parameter zeroesStarts: whether counters start with a zero at their start timestamp.
-    func rules(for labels: Labels, zeroesStarts: Bool) -> SampleRules {
-        SampleRules(
-            targetLabels: labels, honorsLabels: pool.honorsLabels, honorsTimestamps: pool.honorsTimestamps,
+    /// How the samples of `target` are stored.
+    func rules(for target: ScrapeTarget, _ settings: ScrapeRunner.Settings) -> SampleRules {
+        let storesExtraReports = pool.storesExtraReports ?? settings.storesExtraReports
+        return SampleRules(
+            targetLabels: target.labels, honorsLabels: pool.honorsLabels, honorsTimestamps: pool.honorsTimestamps,
             tracksTimestampStaleness: pool.tracksTimestampStaleness, relabelling: metricRelabelling,
-            limits: pool.limits, histograms: pool.histograms, zeroesStarts: zeroesStarts, generation: generation,
-            allowsUTF8Names: pool.names.validation == .utf8)
+            limits: pool.limits, histograms: target.histograms, zeroesStarts: settings.zeroesStarts,
+            generation: generation,
+            allowsUTF8Names: pool.names.validation == .utf8,
+            extraTimeout: storesExtraReports ? target.timeout : nil)
     }
 }

@@ -16,6 +16,8 @@ struct SampleRules: Sendable {
     let generation: Int
     /// Whether names may have any characters; otherwise letters, digits, `_` and, in names of metrics, `:`.
     var allowsUTF8Names = true
+    /// The timeout of the scrape, if a scrape also stores its timeout, its limit of samples and its size.
+    var extraTimeout: Milliseconds?
 
     /// The parts of a body that are needed.
     var exposition: ExpositionOptions {
@@ -100,8 +102,11 @@ struct SampleRules: Sendable {
 /// Why a scrape failed, as shown by `/api/v1/targets`.
 struct ScrapeFailure: Error, Equatable, CustomStringConvertible {
     let description: String
+    /// Whether the body was longer than allowed.
+    let isTooLong: Bool
 
-    init(_ description: String) {
+    init(_ description: String, isTooLong: Bool = false) {
         self.description = description
+        self.isTooLong = isTooLong
     }
 }

@@ -19,18 +19,24 @@ extension ScrapeRunner {
     func request(
         _ target: RunningTarget, timeout: Milliseconds
     ) throws(HTTPFailure) -> (PreparedRequest, bodyBytes: Int) {
-        let (pool, known, bodyBytes) = target.state.withLock { ($0.pool, $0.request, $0.bodyBytes) }
+        let (pool, native, known, bodyBytes) = target.state.withLock {
+            ($0.pool, $0.target.histograms.scrapesNative, $0.request, $0.bodyBytes)
+        }
         if let refusal = pool.refusal { throw HTTPFailure(.badRequest, refusal) }
         if let known { return (known, bodyBytes) }
-        let request = try PreparedRequest(request(pool.pool, url: target.identity.url, timeout: timeout))
+        let accept = pool.pool.acceptHeader(protobufFirst: native || settings.zeroesStarts)
+        let request = try PreparedRequest(
+            request(pool.pool, url: target.identity.url, accept: accept, timeout: timeout))
         if pool.pool.http.isConstant { target.state.withLock { $0.request = request } }
         return (request, bodyBytes)
     }
 
-    private func request(_ pool: ScrapePool, url: String, timeout: Milliseconds) throws(HTTPFailure) -> HTTPRequest {
+    private func request(
+        _ pool: ScrapePool, url: String, accept: String, timeout: Milliseconds
+    ) throws(HTTPFailure) -> HTTPRequest {
         var request = HTTPRequest(url: url, timeoutMilliseconds: timeout.rawValue)
         request.headers = [
-            ("Accept", pool.acceptHeader(protobufFirst: settings.zeroesStarts)), ("User-Agent", settings.userAgent),
+            ("Accept", accept), ("User-Agent", settings.userAgent),
             ("X-Prometheus-Scrape-Timeout-Seconds", FloatText.plain(timeout.seconds)),
         ]
         if pool.asksForCompression { request.headers.append(("Accept-Encoding", "gzip")) }

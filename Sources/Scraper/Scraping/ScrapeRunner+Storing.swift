@@ -65,12 +65,12 @@ extension ScrapeRunner {
         let taken = SystemClock.monotonicNanoseconds()
         let arrivedBytes = answer.bodyBytes
         let target = hand.target
-        let (pool, labels, pace) = target.state.withLock { ($0.pool, $0.target.labels, $0.pace) }
+        let (pool, configured, pace) = target.state.withLock { ($0.pool, $0.target, $0.pace) }
         if effort == .quick, answer.isSuccess {
             let limit = pace == .quick ? Quick.bodyBytes : pace == .unknown ? Quick.unknownBytes : 0
             if answer.bodyBytes > limit { return nil }
         }
-        guard let stored = write(hand, &answer, pool, labels, effort) else { return nil }
+        guard let stored = write(hand, &answer, pool, configured, effort) else { return nil }
         answer.settle(bodyBudget)
         metrics.bodyBytes.add(Double(stored.bodyBytes))
         var lastError = ""
@@ -135,7 +135,8 @@ extension ScrapeRunner {
 
     /// `nil` if nothing was written.
     private func write(
-        _ hand: ScrapeInHand, _ answer: inout ScrapeAnswer, _ pool: RunningPool, _ labels: Labels, _ effort: Effort
+        _ hand: ScrapeInHand, _ answer: inout ScrapeAnswer, _ pool: RunningPool, _ target: ScrapeTarget,
+        _ effort: Effort
     ) -> Stored? {
         let fetched: Result<TargetWriter.Fetched, ScrapeFailure>
         switch open(&answer, hand.target, pool.pool, effort) {
@@ -148,7 +149,7 @@ extension ScrapeRunner {
         }
         // A scrape interrupted by the stop says nothing about the target.
         if isStopping.load(ordering: .acquiring) { return nil }
-        let rules = pool.rules(for: labels, zeroesStarts: settings.zeroesStarts)
+        let rules = pool.rules(for: target, settings)
         let stored = write(fetched, of: hand, isSuccess: answer.isSuccess, rules, effort)
         if case .success(let opened) = consume fetched { answer.putBack(opened.body) }
         return stored
@@ -186,7 +187,9 @@ extension ScrapeRunner {
     private func open(
         _ answer: inout ScrapeAnswer, _ target: RunningTarget, _ pool: ScrapePool, _ effort: Effort
     ) -> ScrapeAnswer.Body {
-        if let failure = answer.failure { return .refused(ScrapeFailure(failure.message)) }
+        if let failure = answer.failure {
+            return .refused(ScrapeFailure(failure.message, isTooLong: failure.code == .bodyTooLarge))
+        }
         guard answer.isSuccess else { return .refused(ScrapeFailure("server returned HTTP status \(answer.status)")) }
         let choice = choose(answer["Content-Type"], target, pool)
         guard let format = choice.format else { return .refused(ScrapeFailure(choice.message)) }
@@ -195,7 +198,7 @@ extension ScrapeRunner {
             format, limit: effort == .quick ? min(limit, Quick.bodyBytes) : limit, budget: bodyBudget,
             isCancelled: { isStopping.load(ordering: .acquiring) })
         guard effort == .whole, case .tooLong = body else { return body }
-        return .refused(ScrapeFailure("the decompressed body exceeds the limit of \(limit) bytes"))
+        return .refused(ScrapeFailure("the decompressed body exceeds the limit of \(limit) bytes", isTooLong: true))
     }
 
     private func choose(_ header: String?, _ target: RunningTarget, _ pool: ScrapePool) -> ContentType.Choice {

@@ -28,6 +28,8 @@ public final class ScrapeRunner: Sendable {
         public var maximumSeriesPerTarget = 1_000_000
         /// Whether counters start with a zero at their start timestamp (`created-timestamp-zero-ingestion`).
         public var zeroesStarts = false
+        /// Whether scrapes of jobs without `extra_scrape_metrics` also store their timeout, limit of samples and size.
+        public var storesExtraReports = false
         /// The `User-Agent` header.
         public var userAgent = "Tribune"
 

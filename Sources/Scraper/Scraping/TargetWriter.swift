@@ -52,6 +52,7 @@ final class TargetWriter {
     /// The start timestamps of series for which a zero was stored.
     private var starts: [RingSlot: Timestamp] = [:]
     private var rulesGeneration = -1
+    private var histogramSettings = ScrapePool.HistogramSettings()
     /// By ``ScrapeReport``.
     private var reports = [ReportSeries](repeating: ReportSeries(), count: ScrapeReport.allCases.count)
     private var check: ConstitutionCheck
@@ -84,8 +85,10 @@ final class TargetWriter {
         // Each format identifies series in its own way. A failed scrape has no format; its reason is reported below.
         let format: ExpositionFormat? = if case .success(let answer) = fetched { answer.format } else { nil }
         let isOther = format.map { !reader.reads($0) } ?? false
-        if rules.generation != rulesGeneration || isOther { relearn(rules, for: format) }
+        let isKnown = rules.generation == rulesGeneration && rules.histograms == histogramSettings
+        if !isKnown || isOther { relearn(rules, for: format) }
         var outcome = Outcome()
+        var bodyBytes = 0
         var appender = lane.beginAppend(at: time)
         var ended: [RingSlot] = []
         do throws(ScrapeFailure) {
@@ -96,9 +99,11 @@ final class TargetWriter {
                 return outcome
             }
             ended = slots
+            bodyBytes = fetched.body.count
             report(check.scraped(header: fetched.constitutionalHash), rules, &appender)
         } catch {
             outcome.failure = error
+            bodyBytes = error.isTooLong ? -1 : 0
             for slot in tracked() { appender.append(slot, .staleMarker) }
             isLive = false
             carried = []
@@ -109,6 +114,7 @@ final class TargetWriter {
         report(.samplesKept, Double(outcome.kept), rules, &appender)
         report(.seriesAdded, Double(outcome.added), rules, &appender)
         report(.duration, elapsed(), rules, &appender)
+        reportExtras(bodyBytes, rules, &appender)
         try appender.commit()
         if outcome.failure == nil, !body.exemplars.isEmpty { storeExemplars(at: time) }
         for slot in ended {
@@ -130,7 +136,7 @@ final class TargetWriter {
     /// Clears the slots by number, because the rules or the format changed. Live series stay until the next scrape.
     private func relearn(_ rules: SampleRules, for format: ExpositionFormat?) {
         carried = tracked()
-        rulesGeneration = rules.generation
+        (rulesGeneration, histogramSettings) = (rules.generation, rules.histograms)
         reader = BodyReader(format ?? .text, rules.exposition, converting: rules.conversion)
         check.forgotAll()
         (slots, references, row, untracked, isLive) = ([], SlotCounts(), SlotRow(), [], false)
@@ -347,6 +353,19 @@ extension TargetWriter {
         reports[index] = ReportSeries(slot: slot, isLive: !value.isStaleMarker)
     }
 
+    /// Writes the series of `extra_scrape_metrics`, or ends them.
+    private func reportExtras(_ bodyBytes: Int, _ rules: SampleRules, _ appender: inout Appender) {
+        if let timeout = rules.extraTimeout {
+            report(.timeout, timeout.seconds, rules, &appender)
+            report(.sampleLimit, Double(rules.limits.samples), rules, &appender)
+            report(.bodySize, Double(bodyBytes), rules, &appender)
+        } else if reports[ScrapeReport.timeout.rawValue].isLive {
+            for extra in [ScrapeReport.timeout, .sampleLimit, .bodySize] {
+                report(extra, .staleMarker, rules, &appender)
+            }
+        }
+    }
+
     /// Writes the result of the constitution check. Without a result, its series ends.
     private func report(_ match: Double?, _ rules: SampleRules, _ appender: inout Appender) {
         if let match {
@@ -365,6 +384,9 @@ private enum ScrapeReport: Int, CaseIterable {
     case seriesAdded
     case duration
     case constitutionalHashMatch
+    case timeout
+    case sampleLimit
+    case bodySize
 
     var name: String {
         switch self {
@@ -374,6 +396,9 @@ private enum ScrapeReport: Int, CaseIterable {
         case .seriesAdded: "scrape_series_added"
         case .duration: "scrape_duration_seconds"
         case .constitutionalHashMatch: ConstitutionCheck.metric
+        case .timeout: "scrape_timeout_seconds"
+        case .sampleLimit: "scrape_sample_limit"
+        case .bodySize: "scrape_body_size_bytes"
         }
     }
 }

@@ -22,6 +22,8 @@ struct ScrapeTarget: Equatable, Sendable {
     var discoveredLabels: Labels
     var interval: Milliseconds
     var timeout: Milliseconds
+    /// How its histograms are scraped: as its job says, unless relabelling says otherwise.
+    var histograms: ScrapePool.HistogramSettings
 
     /// Labels after relabelling, without those that start with `__`.
     var labels: Labels { identity.labels }
@@ -64,13 +66,17 @@ struct ScrapeTarget: Equatable, Sendable {
             return .faulty(discovered, "error parsing scrape timeout")
         }
         if timeout > interval { return .faulty(discovered, "scrape timeout cannot be greater than scrape interval") }
+        let histograms: ScrapePool.HistogramSettings
+        do throws(ScrapeFailure) { histograms = try pool.histograms.overridden(by: kept) } catch {
+            return .faulty(discovered, error.description)
+        }
         let url = url(kept, pool)
         var final = Labels(sorted: kept.pairs.filter { !$0.name.hasPrefix("__") })
         if final["instance"] == nil { final.set("instance", to: address) }
         return .target(
             ScrapeTarget(
                 identity: Identity(pool: pool.name, labels: final, url: url), discoveredLabels: discovered,
-                interval: interval, timeout: timeout))
+                interval: interval, timeout: timeout, histograms: histograms))
     }
 
     private static func url(_ labels: Labels, _ pool: ScrapePool) -> String {

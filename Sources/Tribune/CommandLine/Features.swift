@@ -12,6 +12,9 @@ struct Features {
     /// Whether counters start with a zero at their start timestamp.
     var zeroesStarts = false
 
+    /// Whether every scrape stores its timeout, its limit of samples and its size.
+    var storesExtraReports = false
+
     /// Whether deltas of OTLP are added up, or stored as they are.
     var accumulatesDeltas = false
     var storesDeltas = false
@@ -25,23 +28,14 @@ struct Features {
         ("otlp-deltatocumulative", { $0.accumulatesDeltas = true }),
         ("otlp-native-delta-ingestion", { $0.storesDeltas = true }),
         ("use-start-timestamps", { $0.useStartTimestamps = true }),
+        ("extra-scrape-metrics", { $0.storesExtraReports = true }),
         // Always on. Accepted so that Prometheus's flags can be reused.
         ("promql-duration-expr", { _ in }), ("native-histograms", { _ in }), ("promql-at-modifier", { _ in }),
         ("promql-negative-offset", { _ in }), ("exemplar-storage", { _ in }),
     ]
 
-    /// Requested features of Prometheus that have no effect.
+    /// Requested names that have no effect. As in Prometheus, an unknown one is no reason not to start.
     private(set) var withoutEffect: [String] = []
-
-    /// Features of Prometheus that are accepted, for compatibility with its flags.
-    private static let others: Set = [
-        "auto-gomaxprocs", "auto-gomemlimit", "auto-reload-config", "concurrent-rule-eval", "delayed-compaction",
-        "expand-external-labels", "extra-scrape-metrics", "fast-startup", "memory-snapshot-on-shutdown",
-        "metadata-wal-records", "native-histograms", "new-service-discovery-manager", "no-default-scrape-port",
-        "old-ui", "otlp-write-receiver",
-        "promql-per-step-stats", "remote-write-receiver", "st-storage", "st-synthesis", "type-and-unit-labels",
-        "use-uncached-io", "xor2-encoding",
-    ]
 
     /// No experimental features.
     init() {}
@@ -50,12 +44,8 @@ struct Features {
     init(_ values: [String]) throws(CommandFailure) {
         for name in values.flatMap({ $0.split(separator: ",") }) {
             guard let feature = Self.names.first(where: { $0.name == name }) else {
-                if Self.others.contains(String(name)) {
-                    withoutEffect.append(String(name))
-                    continue
-                }
-                let known = Self.names.map(\.name).joined(separator: ", ")
-                throw CommandFailure("--enable-feature: unknown feature \"\(name)\"; known are \(known)", code: .usage)
+                withoutEffect.append(String(name))
+                continue
             }
             feature.enable(&self)
         }
@@ -74,6 +64,10 @@ extension Command.Option {
 }
 
 extension Invocation {
-    /// The enabled features.
-    func features() throws(CommandFailure) -> Features { try Features(values("enable-feature")) }
+    /// The enabled features. Names without effect are reported on standard error.
+    func features() throws(CommandFailure) -> Features {
+        let features = try Features(values("enable-feature"))
+        for name in features.withoutEffect { Console.error("warning: the feature \"\(name)\" has no effect") }
+        return features
+    }
 }

@@ -23,7 +23,7 @@ enum ServeCommand {
             logger.info("a flag of Prometheus has no effect", ["flag": "--\(option.name)"])
         }
         for name in settings.features.withoutEffect {
-            logger.info("a feature of Prometheus has no effect", ["feature": name])
+            logger.warn("a feature of --enable-feature has no effect", ["feature": name])
         }
         Signals.block(ServiceLoop.signals)
         let loop = ServiceLoop()

@@ -17,7 +17,8 @@ enum ConfigurationKind: Equatable {
             let document = try? YAML.parse(bytes, file: path).first
         else { return }
         func has(_ names: String...) -> Bool { names.allSatisfy { document[$0] != nil } }
-        if has("route", "receivers") { self = .alertmanager }
+        // One of the two is enough to know what the file should be.
+        if has("route") || has("receivers"), !has("scrape_configs") { self = .alertmanager }
         if has("groups") { self = .rules }
         if has("plan", "services") { self = .plan }
     }

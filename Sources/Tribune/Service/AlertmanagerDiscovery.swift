@@ -40,10 +40,22 @@ private final class Current: Sendable {
     let configuration = Mutex<LoadedConfiguration?>(nil)
     private let sender: AlertmanagerSender
     private let logger: Logger
+    /// Those of the last list, which are not logged again.
+    private let problems = Mutex<[String]>([])
 
     init(_ sender: AlertmanagerSender, _ logger: Logger) {
         self.sender = sender
         self.logger = logger
+    }
+
+    private func note(_ found: [String]) {
+        let known = problems.withLock { problems in
+            defer { problems = found }
+            return problems
+        }
+        for problem in found where !known.contains(problem) {
+            logger.warn("alertmanager rejected", ["error": problem])
+        }
     }
 
     func publish(_ discovery: DiscoveryRunner) throws(WorkerThread.StartError) {
@@ -52,7 +64,9 @@ private final class Current: Sendable {
             guard let configuration else { return }
             let wanted: AlertmanagerSettings
             do throws(RelabelError) {
-                wanted = try configuration.alertmanagers(discovery.finding)
+                let found = try configuration.alertmanagers(discovery.finding)
+                wanted = found.settings
+                note(found.problems)
             } catch {
                 logger.error("alertmanagers not reloaded", ["error": error.description])
                 return

@@ -55,8 +55,7 @@ struct ServiceBuilder: Sendable {
             throw CommandFailure("\(settings.storagePath): \(SystemError.current)")
         }
         var settings = settings
-        settings.retention = configuration.prometheus.retention ?? settings.retention
-        settings.retentionBytes = configuration.prometheus.retentionBytes ?? settings.retentionBytes
+        try settings.apply(configuration.prometheus)
         self.settings = settings
         self.logger = logger
         engine = QueryEngine(options: settings.engineOptions)
@@ -210,6 +209,7 @@ struct ServiceBuilder: Sendable {
     func startScraper(_ store: MetricStore, _ rules: RuleRunner) throws(CommandFailure) -> ScrapeRunner {
         var scraping = ScrapeRunner.Settings(constitutionalHash: configuration.file.constitution)
         scraping.zeroesStarts = settings.features.zeroesStarts
+        scraping.storesExtraReports = settings.features.storesExtraReports
         return try Self.start("the scraper") { () throws(HTTPFailure) in
             try ScrapeRunner(
                 store: store, settings: scraping, registry: registry, logger: logger,

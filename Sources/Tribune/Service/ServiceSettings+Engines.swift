@@ -5,6 +5,7 @@ internal import PrometheusAPI
 internal import RemoteQuery
 internal import RemoteWrite
 internal import RuleEngine
+internal import Runtime
 internal import Scraper
 internal import WebCore
 
@@ -57,6 +58,24 @@ extension ServiceSettings {
         web.flags = flags
         web.retention = retentionText
         return web
+    }
+
+    /// Applies `storage.tsdb.retention` of the configuration, which comes before the flags. As in Prometheus, a limit
+    /// of the size alone means that the time is not limited, and a percentage of the disk comes before a size.
+    mutating func apply(_ configuration: PrometheusConfiguration) throws(CommandFailure) {
+        var bytes = configuration.retentionBytes
+        if let percentage = configuration.retentionPercentage {
+            guard let disk = Paths.fileSystemBytes(storagePath) else {
+                throw CommandFailure("storage.tsdb.retention.percentage: \(storagePath): \(SystemError.current)")
+            }
+            bytes = max(1, Int(Double(disk) * percentage / 100))
+        }
+        if let time = configuration.retention {
+            retention = time
+        } else if bytes != nil, !isRetentionGiven {
+            retention = Self.unlimitedRetention
+        }
+        retentionBytes = bytes ?? retentionBytes
     }
 
     /// How long and up to which size samples are kept, as Prometheus shows it: `15d or 1GiB512MiB`.

@@ -39,6 +39,8 @@ struct ServiceSettings: Sendable {
     var commandTokenFile: String?
     /// How long samples are kept.
     var retention = Self.defaultRetention
+    /// Whether a flag says how long, or up to which size, samples are kept.
+    var isRetentionGiven = false
     /// The limit of the size of samples, in bytes.
     var retentionBytes = Int.max
     /// The limit of the size of samples that are kept beyond the retention until they are sent, in bytes.
@@ -150,6 +152,7 @@ struct ServiceSettings: Sendable {
         enablesRemoteWrite = invocation.flag("web.enable-remote-write-receiver")
         enablesTelemetry = invocation.flag("web.enable-otlp-receiver")
         let size = try invocation.size("storage.retention.size")
+        isRetentionGiven = size != nil || invocation.value("storage.retention.time") != nil
         if invocation.value("storage.retention.time") != nil {
             retention = try invocation.duration("storage.retention.time")
         } else if size != nil {
@@ -177,7 +180,7 @@ struct ServiceSettings: Sendable {
         outageTolerance = try invocation.duration("rules.alert.for-outage-tolerance")
         gracePeriod = try invocation.duration("rules.alert.for-grace-period")
         resendDelay = try invocation.duration("rules.alert.resend-delay")
-        features = try invocation.features()
+        features = try Features(invocation.values("enable-feature"))
         for option in Self.options {
             flags[option.name] = invocation.value(option.name) ?? (option.value == nil ? "false" : "")
         }

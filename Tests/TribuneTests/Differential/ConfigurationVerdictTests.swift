@@ -37,6 +37,14 @@ import Testing
         #"alerting: {alertmanagers: [{path_prefix: /x, scheme: https, static_configs: [{targets: ['a:1']}]}]}"#,
         #"tracing: {endpoint: x, client_type: http, compression: gzip}"#,
         #"storage: {tsdb: {out_of_order_time_window: 30m}, exemplars: {max_exemplars: 5}}"#,
+        #"global: {scrape_interval: 0s, scrape_timeout: 0s, evaluation_interval: 0}"#,
+        #"scrape_configs: [{job_name: a, scrape_interval: 0s, scrape_timeout: 0s}]"#,
+        #"scrape_configs: [{job_name: a, scheme: HTTPS}]"#,
+        #"scrape_configs: [{job_name: a, scheme: ''}]"#,
+        #"alerting: {alertmanagers: [{scheme: x}]}"#,
+        #"scrape_configs: [{job_name: a, sample_limit: 1_000, label_limit: 0x10, target_limit: 1e3}]"#,
+        #"global: {query_log_file: q, external_labels: {a: 1, b: yes, c: 0x10, d: 2020-01-01, e: ~}}"#,
+        #"scrape_configs: [{job_name: 42, honor_labels: on, static_configs: [{targets: [a, 8080], labels: {a: 012, b: True}}]}]"#,
         #""#,
         #"global:"#,
         #"{}"#,
@@ -52,6 +60,11 @@ import Testing
         #"{global: {body_size_limit: 15MB, sample_limit: 1500, target_limit: 30, label_limit: 30, label_name_length_limit: 200, label_value_length_limit: 200}}"#,
         #"{otlp: {promote_resource_attributes: [a]}, runtime: {gogc: 50}}"#,
         #"remote_write: [{url: 'http://a', protobuf_message: io.prometheus.write.v2.Request}]"#,
+        #"storage: {tsdb: {retention: {percentage: 0.5}, stale_series_compaction_threshold: 0.3}}"#,
+        #"storage: {tsdb: {chunk_encoding: {floats: xor2}}}"#,
+        #"scrape_configs: [{job_name: a, kubernetes_sd_configs: [{role: pod, attach_metadata: {deployment: true, job: true, cronjob: true}}]}]"#,
+        #"scrape_configs: [{job_name: a, kubernetes_sd_configs: [{role: pod, selectors: [{role: node, label: 'a=b'}]}]}]"#,
+        #"{global: {extra_scrape_metrics: true}, scrape_configs: [{job_name: a, extra_scrape_metrics: false}]}"#,
     ]
 
     /// Both programs refuse these.
@@ -105,6 +118,9 @@ import Testing
         #"scrape_configs: [{job_name: a, body_size_limit: 100}]"#,
         #"scrape_configs: [{job_name: a, sample_limit: -1}]"#,
         #"scrape_configs: [{job_name: a, scheme: [b]}]"#,
+        #"scrape_configs: [{job_name: a, relabel_configs: [{source_labels: [''], target_label: y}]}]"#,
+        #"global: {query_log_file: [x]}"#,
+        #"alerting: {alertmanagers: [null]}"#,
         #"scrape_configs: [{job_name: a, metrics_path: {b: c}}]"#,
         #"scrape_configs: [{job_name: a, params: x}]"#,
         #"scrape_configs: [{job_name: a, proxy_url: '://'}]"#,
@@ -186,10 +202,13 @@ import Testing
         #"remote_read: [{url: 'http://a', required_matchers: {'1a': b}}]"#,
     ]
 
-    /// Tribune refuses these, and 2.42 loads them: an interval of zero, a metric name as an external label, two tokens
-    /// of a discovery (as since 2.43), and a URL without a host.
+    /// Tribune refuses these, and 2.42 loads them: a count with a fraction, an interval of discovery of zero (with
+    /// which Prometheus panics), a second document, a metric name as an external label, two tokens of a discovery (as
+    /// since 2.43), and a URL without a host.
     private static let refusedByTribune: [String] = [
-        #"scrape_configs: [{job_name: a, scrape_interval: 0s}]"#,
+        #"scrape_configs: [{job_name: a, sample_limit: 1.5}]"#,
+        #"scrape_configs: [{job_name: a, http_sd_configs: [{url: 'http://a', refresh_interval: 0s}]}]"#,
+        "global: {scrape_interval: 5s}\n---\nglobal: {scrape_interval: 6s}",
         #"global: {external_labels: {__name__: b}}"#,
         #"scrape_configs: [{job_name: a, http_sd_configs: [{url: 'http://a', bearer_token: x, bearer_token_file: y}]}]"#,
         #"remote_write: [{url: ''}]"#,

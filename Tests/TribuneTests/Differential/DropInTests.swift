@@ -255,6 +255,34 @@ import Testing
         #expect(try retention(["--storage.tsdb.retention.size=1536MB"]) == "1GiB512MiB")
         let both = "storage: {tsdb: {retention: {time: 20d, size: 2GB}}}"
         #expect(try retention(["--storage.tsdb.retention.time=3d"], both) == "20d or 2GiB")
+        let size = "storage: {tsdb: {retention: {size: 2GB}}}"
+        #expect(try retention([], size) == "2GiB")
+        #expect(try retention(["--storage.tsdb.retention.time=3d"], size) == "3d or 2GiB")
+        let share = try #require(try retention([], "storage: {tsdb: {retention: {percentage: 50, size: 2GB}}}"))
+        #expect(share.hasSuffix("B") && share != "2GiB" && !share.contains("or"), "\(share)")
+    }
+
+    /// As in Prometheus, an unknown feature is a warning.
+    @Test func featuresHaveTheirEffectOrAreNamed() throws {
+        let target = LoopbackServer { _ in .ok("a 1\n", type: "text/plain; version=0.0.4") }
+        let tribune = try RunningTribune(
+            [
+                "prometheus.yml": """
+                global: {scrape_interval: 1s, scrape_timeout: 750ms}
+                scrape_configs:
+                - {job_name: a, sample_limit: 7, static_configs: [{targets: ['127.0.0.1:\(target.port)']}]}
+                - {job_name: b, extra_scrape_metrics: false, static_configs: [{targets: ['127.0.0.1:\(target.port)']}]}
+                """
+            ], config: "prometheus.yml", flags: ["--enable-feature=extra-scrape-metrics,not-yet-known"])
+        func values(_ query: String) throws -> [String] {
+            let answer = try JSON(parsing: try tribune.get("/api/v1/query?query=\(query)").body)
+            return (answer["data"]?["result"]?.elements ?? []).compactMap { $0["value"]?.elements?.last?.text }
+        }
+        #expect(try Loopback.eventually { try values("count(up==1)") == ["2"] })
+        #expect(try values("scrape_body_size_bytes") == ["4"])
+        #expect(try values("scrape_timeout_seconds") == ["0.75"])
+        #expect(try values("scrape_sample_limit") == ["7"])
+        #expect(tribune.log.contains("feature=not-yet-known"))
     }
 
     @Test func `the resend delay of alerts is that of the flag`() throws {
