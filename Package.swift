@@ -452,7 +452,9 @@ let package = Package(
         tests(
             "RemoteWrite",
             [
-                "WebFixture", "PrometheusAPI", "MetricModel", "MetricStore", "CurlHTTP", "Protobuf", "Scraper",
+                "ConfigurationFields", "WebFixture", "PrometheusAPI", "MetricModel", "MetricStore", "CurlHTTP",
+                "Protobuf",
+                "Scraper",
                 "Snappy",
                 "JSON", "Instrumentation", "Runtime",
             ]),

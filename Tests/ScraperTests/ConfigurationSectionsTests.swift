@@ -114,11 +114,12 @@ import YAML
         #expect((first.queue.capacity, first.queue.maximumShards, first.queue.minimumShards) == (2500, 10, 1))
         #expect(first.relabelRules.map(\.action) == [.drop] && first.queue.retriesWhenLimited)
         #expect(configuration.remoteWrites.last?.headers == ["X-Scope-OrgID": "shop"])
+        #expect(configuration.remoteWrites.map { $0.signing == nil } == [true, false])
         #expect(configuration.remoteReads.first?.requiredMatchers == ["a": "b"])
         #expect(configuration.otlp.promoted == ["a", "b"])
         #expect(configuration.otlp.strategy == .noUTF8EscapingWithSuffixes)
         #expect(configuration.outOfOrderWindow == .minutes(30))
-        #expect(configuration.warnings.map(\.field) == ["remote_write[1].sigv4", "remote_read", "runtime"])
+        #expect(configuration.warnings.map(\.field) == ["remote_read", "runtime"])
     }
 
     @Test func theSizeOfSamplesMayBeAShareOfTheDisk() throws {
@@ -215,6 +216,8 @@ import YAML
         ("remote_write: [{url: x, name: a}, {url: y, name: a}]", "found multiple remote write configs"),
         ("remote_write: [{url: x, protobuf_message: y}]", "unknown type for remote write protobuf message y"),
         ("remote_write: [{url: x, basic_auth: {username: a}, sigv4: {}}]", "at most one of basic_auth"),
+        ("remote_write: [{url: x, sigv4: {access_key: a}}]", "must provide a AWS SigV4 Access key and Secret Key"),
+        ("remote_write: [{url: x, sigv4: {regin: a}}]", "remote_write[0].sigv4.regin: unknown field"),
         ("remote_write: [{url: x, write_relabel_configs: [null]}]", "replace action requires"),
         ("remote_write: [{url: x, queue_config: {capacity: x}}]", "queue_config.capacity: expected a whole number"),
         ("remote_read: [{url: x, nope: 1}]", "remote_read[0].nope: unknown field"),

@@ -43,6 +43,7 @@ final class SendShard: Sendable {
         let isStopping = Atomic(false)
         /// Ends pauses.
         let stopped = Mailbox<Bool>(capacity: 1)
+        let signer: AWSSigner?
         let work = Mutex((samples: 0, seconds: 0.0))
         private let nextLine = Mutex(Int64.min)
 
@@ -50,6 +51,7 @@ final class SendShard: Sendable {
             self.settings = settings
             self.instruments = instruments
             self.logger = logger
+            signer = settings.signing.map { AWSSigner($0, service: "aps") }
         }
 
         /// Returns whether to log now: one line in ten seconds is enough.
@@ -203,7 +205,8 @@ final class SendShard: Sendable {
         for (name, value) in settings.headers.sorted(by: { $0.key < $1.key }) { request.headers.append((name, value)) }
         do throws(HTTPFailure) {
             try settings.http.apply(to: &request)
-            let response = try client.send(request) { [context] in context.isStopping.load(ordering: .acquiring) }
+            try context.signer?.sign(&request) { (request) throws(HTTPFailure) in try send(request) }
+            let response = try send(request)
             let message = String(decoding: response.body.prefix(500), as: UTF8.self)
             return .answered(
                 status: response.status, retryAfter: response.head["retry-after"], message: message,
@@ -212,6 +215,13 @@ final class SendShard: Sendable {
         } catch {
             return .failed("\(error)")
         }
+    }
+}
+
+extension SendShard {
+    /// Sends `request` and waits for the response, unless the sender is stopped.
+    private func send(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
+        try client.send(request) { [context] in context.isStopping.load(ordering: .acquiring) }
     }
 }
 

@@ -69,7 +69,7 @@ extension PrometheusConfiguration {
         }
         remoteWrites = try RemoteWriteSettings.list(&fields, directory)
         for (index, node) in (root["remote_write"]?.elements ?? []).enumerated() {
-            for name in ["sigv4", "azuread", "google_iam"] where node[name] != nil {
+            for name in ["azuread", "google_iam"] where node[name] != nil {
                 let field = "remote_write[\(index)].\(name)"
                 warnings.append(fields.plainFault("has no effect", at: node[name], field: field))
             }

@@ -60,6 +60,8 @@ public struct RemoteWriteSettings: Equatable, Sendable {
     public var headers: [String: String] = [:]
     /// The settings of the HTTP client.
     public var http = HTTPSettings()
+    /// `sigv4`: the keys with which requests are signed; `nil` for no signature.
+    public var signing: AWSCredentials?
     /// Rules for the labels of sent samples.
     public var relabelRules: [RelabelRule] = []
     /// Whether exemplars are sent.
@@ -123,6 +125,15 @@ extension RemoteWriteSettings {
         sendsNativeHistograms = try fields.optionalFlag("send_native_histograms") ?? false
         _ = try fields.optionalFlag("round_robin_dns")
         http = fields.collect { (fields) throws(YAMLError) in try HTTPSettings(&fields, directory: directory) } ?? http
+        if let node = fields.optional("sigv4") {
+            let path = fields.path(of: "sigv4")
+            signing = fields.collect { (fields) throws(YAMLError) in
+                var section = try FieldReader(node, path: path, file: fields.file)
+                let credentials = try AWSCredentials(&section, directory: directory)
+                try section.finish()
+                return credentials
+            }
+        }
         let others = ["sigv4", "azuread", "google_iam"].filter { fields.optional($0) != nil }
         if others.count + (http.authentication == .none ? 0 : 1) > 1 {
             fields.note(

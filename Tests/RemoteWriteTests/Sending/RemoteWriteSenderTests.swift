@@ -1,3 +1,4 @@
+import ConfigurationFields
 import CurlHTTP
 import Glibc
 import Instrumentation
@@ -77,6 +78,57 @@ import WebFixture
                 #"sent_total{cluster="c", lane="a", n="0"}"#, #"sent_total{cluster="c", lane="a", n="2"}"#,
             ])
         #expect(registry.value("prometheus_remote_storage_samples_dropped_total") == 2)
+    }
+
+    /// The signature of a request as Signature Version 4 defines it. Arguments: method, path, host, date, content type,
+    /// file with the body in hexadecimal.
+    private static let signatureScript = """
+        import hashlib, hmac, sys
+        method, path, host, date, kind, body = sys.argv[1:]
+        digest = hashlib.sha256(bytes.fromhex(open(body).read())).hexdigest()
+        names = "content-type;host;x-amz-date"
+        canonical = "\\n".join([method, path, "", "content-type:" + kind, "host:" + host, "x-amz-date:" + date, "", names, digest])
+        scope = date[:8] + "/eu-west-1/aps/aws4_request"
+        text = "\\n".join(["AWS4-HMAC-SHA256", date, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+        key = b"AWS4s3cret"
+        for part in [date[:8], "eu-west-1", "aps", "aws4_request"]:
+            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+        print(f"AWS4-HMAC-SHA256 Credential=AKID/{scope}, SignedHeaders={names}, Signature={signature}")
+        """
+
+    @Test func requestsAreSignedForAmazon() throws {
+        let requests = Mutex<[LoopbackServer.Request]>([])
+        let server = LoopbackServer { request in
+            requests.withLock { $0.append(request) }
+            return .ok("")
+        }
+        let source = try fixture.store()
+        let registry = Registry()
+        let senders = RemoteWriteSenders(store: source, directory: nil, registry: registry)
+        let entry = fixture.settings("http://127.0.0.1:\(server.port)/workspaces/ws-1/api/v1/remote_write") {
+            var keys = AWSCredentials()
+            (keys.region, keys.accessKey, keys.secretKey) = ("eu-west-1", "AKID", .text("s3cret"))
+            $0.signing = keys
+            $0.metadata.isSent = false
+        }
+        senders.reload([entry], externalLabels: [:])
+        defer { senders.stop() }
+        #expect(Loopback.eventually { registry.value("prometheus_remote_storage_shards") == 1 })
+        try fixture.fill(source, "a", series: 5, rows: 0..<1)
+        #expect(Loopback.eventually { registry.value("prometheus_remote_storage_samples_total") == 5 })
+        let request = try #require(requests.withLock { $0.first })
+        let hexadecimal = request.body.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let directory = TemporaryDirectory()
+        let arguments = [
+            "python3", "-c", Self.signatureScript, "POST", "/workspaces/ws-1/api/v1/remote_write",
+            "127.0.0.1:\(server.port)", request.headers["x-amz-date"] ?? "", request.headers["content-type"] ?? "",
+            directory.write(hexadecimal, to: "body"),
+        ]
+        let output = directory.file("signature")
+        #expect(try ChildProcess(arguments, output: .file(output)).wait() == .code(0))
+        let wanted = try #require(FileText.read(output)).split(separator: "\n").first.map(String.init)
+        #expect(request.headers["authorization"] == wanted)
     }
 
     @Test func aReceiverThatFailsGetsTheSameRequestAgain() throws {

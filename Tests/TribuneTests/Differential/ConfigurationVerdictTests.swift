@@ -165,6 +165,8 @@ import Testing
         #"remote_write: [{url: 'http://a', headers: {Authorization: x}}]"#,
         #"remote_write: [{url: 'http://a', write_relabel_configs: [null]}]"#,
         #"remote_write: [{url: 'http://a', sigv4: {region: r}, basic_auth: {username: u}}]"#,
+        #"remote_write: [{url: 'http://a', sigv4: {access_key: k}}]"#,
+        #"remote_write: [{url: 'http://a', sigv4: x}]"#,
         #"remote_read: [{}]"#,
         #"remote_read: [null]"#,
         #"remote_read: [{url: 'http://a', name: n}, {url: 'http://b', name: n}]"#,
