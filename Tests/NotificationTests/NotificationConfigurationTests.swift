@@ -39,6 +39,21 @@ import YAML
         try NotificationConfiguration(try #require(try YAML.parse(text, file: "am.yml").first), file: "am.yml")
     }
 
+    /// As in Alertmanager, which finds no file of that name; the file may be created later.
+    @Test func aMissingTemplateFileIsAWarning() throws {
+        let configuration = try load(
+            "templates: [/no/such/x.tmpl, '/no/such/*.tmpl']\nroute: {receiver: a}\nreceivers: [{name: a}]\n")
+        #expect(configuration.warnings == [#"am.yml:1:13: templates[0]: no file is called "/no/such/x.tmpl""#])
+        #expect(configuration.templateFiles.isEmpty)
+    }
+
+    /// As one that is absent: that of the route above.
+    @Test func anEmptyReceiverIsInherited() throws {
+        let configuration = try load(
+            "route: {receiver: a, routes: [{receiver: '', matchers: [x=y]}]}\nreceivers: [{name: a}, {name: b}]\n")
+        #expect(configuration.route.routes.map(\.receiver) == ["a"])
+    }
+
     @Test func routesInheritAndFindTheDeepestMatch() throws {
         let configuration = try load(Self.example)
         let found = configuration.route.matching(["severity": "critical", "service": "auth", "team": "alpha"])

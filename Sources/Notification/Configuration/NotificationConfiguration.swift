@@ -75,8 +75,9 @@ public struct NotificationConfiguration: Equatable, Sendable {
         for (index, element) in try fields.list("inhibit_rules").enumerated() {
             inhibitRules.append(try Self.inhibitRule(element, path: "inhibit_rules[\(index)]", file: file))
         }
-        (templateFiles, templates) = try Self.templates(&fields, directory)
-        warnings = Self.templateWarnings(node["receivers"], templates, file)
+        var missing: [String] = []
+        (templateFiles, templates) = try Self.templates(&fields, directory, &missing)
+        warnings = missing + Self.templateWarnings(node["receivers"], templates, file)
         if let node = fields.optional("tracing") {
             warnings.append("\(file):\(node.line): tracing is not supported and has no effect")
         }
@@ -141,20 +142,25 @@ public struct NotificationConfiguration: Equatable, Sendable {
     }
 
     private static func templates(
-        _ fields: inout FieldReader, _ directory: String
+        _ fields: inout FieldReader, _ directory: String, _ missing: inout [String]
     ) throws(YAMLError) -> ([NotificationTemplates.File], NotificationTemplates) {
         var files: [NotificationTemplates.File] = []
         var paths: [String: String] = [:]
         for (index, pattern) in try fields.textList("templates").enumerated() {
-            // A pattern without matches is allowed: the files may be created later.
-            for path in Paths.matching(Paths.resolve(pattern, from: directory)).sorted() {
+            let place = fields.node["templates"]?.elements?[index]
+            let field = "templates[\(index)]"
+            let pattern = Paths.resolve(pattern, from: directory)
+            // As in Alertmanager, a file may be created later. A pattern often has no matches; a missing file is odd.
+            if Paths.matching(pattern) == [pattern], !Paths.exists(pattern) {
+                missing.append("\(fields.plainFault("no file is called \"\(pattern)\"", at: place, field: field))")
+            }
+            for path in Paths.existing(pattern).sorted() {
                 let name = String(path.split(separator: "/").last ?? "")
                 do throws(FileText.ReadError) {
                     let bytes = try FileText.bytes(path, limit: 4 << 20)
                     files.append(.init(name: name, text: String(decoding: bytes, as: UTF8.self)))
                 } catch {
-                    throw fields.fault(
-                        "\(error)", at: fields.node["templates"]?.elements?[index], field: "templates[\(index)]")
+                    throw fields.fault("\(error)", at: place, field: field)
                 }
                 paths[name] = path
             }

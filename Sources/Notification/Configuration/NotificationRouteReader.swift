@@ -55,7 +55,7 @@ struct NotificationRouteReader {
         }
         let own = "{" + shown.map(\.description).joined(separator: ",") + "}"
         route.key = above.key.isEmpty ? own : "\(above.key)/\(own)"
-        if let name = try fields.optionalText("receiver") {
+        if let name = try fields.optionalText("receiver"), !name.isEmpty {
             guard receivers[name] != nil else {
                 throw fields.fault(
                     "undefined receiver \"\(name)\" used in route", at: fields.optional("receiver"), field: "receiver")
