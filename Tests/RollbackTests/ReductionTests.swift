@@ -63,6 +63,35 @@ import Testing
         #expect(pages(bench, .over) == ["plan p: a is no longer reduced"])
     }
 
+    @Test("below the first stage there is no hook to wait for, and the first stage begins again with its own")
+    func belowTheFirstStage() throws {
+        let hooks = "hooks: [{name: load, when: after_stage, exec: [t]}, {name: smoke, when: before_stage, exec: [t]}]"
+        var capacity = 8
+        var bench = try bench(5, settings: hooks)
+        bench.measure = { _, service, percent, _ in
+            service == "a" ? .init(labels: ["service": "a"], value: percent > capacity ? 0.5 : 1) : nil
+        }
+        var answered = 0
+        func run(_ bench: inout MachineBench, seconds: Int) {
+            for _ in 0..<seconds {
+                bench.run(seconds: 1)
+                while bench.calls.count > answered {
+                    answered += 1
+                    bench.answer(bench.calls[answered - 1], .pass)
+                }
+            }
+        }
+        bench.command(.start)
+        run(&bench, seconds: 10)
+        #expect(bench.live["a"] == 5 && bench.controller.state.phase == .promoting)
+        capacity = 100
+        run(&bench, seconds: 90)
+        #expect(bench.live == ["a": 100, "b": 100])
+        let keys = bench.calls.map { String($0.key.dropFirst(4)) }
+        #expect(Array(keys.prefix(3)) == ["before_stage/a/1/smoke", "before_stage/a/1/smoke", "after_stage/a/1/load"])
+        #expect(bench.calls.allSatisfy { $0.json["candidate"]?.integer ?? 0 > 0 })
+    }
+
     @Test("a candidate that has no more than the share keeps it; promotion stops until the rule is healthy")
     func hasLess() throws {
         var bench = try bench(20, capacity: 5)

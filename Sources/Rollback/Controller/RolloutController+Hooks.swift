@@ -53,9 +53,10 @@ extension RolloutController {
         pass(Place(moment: .beforeStage, service: service, stage: stage), at: now)
     }
 
-    /// Whether the hooks after `stage` of `service` have passed.
+    /// Whether the hooks after `stage` of `service` have passed. None belongs to a weight below the first stage, which
+    /// a reduction, a checkpoint or another writer can set.
     mutating func passHooks(after stage: Int, of service: String, at now: Instant) -> Bool {
-        pass(Place(moment: .afterStage, service: service, stage: stage), at: now)
+        stage < 0 || pass(Place(moment: .afterStage, service: service, stage: stage), at: now)
     }
 
     /// Calls the hooks of `place` that have not passed. Returns whether all have.
@@ -104,12 +105,13 @@ extension RolloutController {
         let deadline = now + hook.timeout + .seconds(10)
         work.call = ServiceWork.Question(id: lastOperation, deadline: deadline)
         wake(at: deadline)
-        let split = place.service.flatMap { name in place.stage.map { plan.service(name)?.stages[$0].candidate } }
+        let stages = place.service.flatMap { plan.service($0)?.stages } ?? []
+        let candidate = place.stage.flatMap { stages.indices.contains($0) ? stages[$0].candidate : nil }
         outbox.append(
             .call(
                 HookCall(
                     id: lastOperation, hook: hook, plan: plan.name, generation: state.generation,
-                    service: place.service, stage: place.stage.map { $0 + 1 }, candidate: split ?? nil,
+                    service: place.service, stage: place.stage.map { $0 + 1 }, candidate: candidate,
                     rollback: place.rollback, key: "\(plan.name)/\(state.generation)/\(key)")))
     }
 
