@@ -415,7 +415,8 @@ extension World {
         for element in elements {
             let isTripped = rules["f;g;R"]?.tracks[element.labels].map { $0.state != .armed } ?? false
             let left = order.targets(of: element.service, rule.action.scope).filter { name in
-                isTripped && !isStuck(name) && state.services[name]?.split.candidate ?? 0 > 0
+                // A reduction leaves its share, and its way down goes on in the next process.
+                isTripped && !isStuck(name) && state.services[name]?.split.candidate ?? 0 > rule.action.reduceTo ?? 0
                     && routes(of: name).contains { routers[$0]?.live?.candidate ?? 0 > 0 }
             }
             check(.handledTrip, left.isEmpty, "the trip of \(element.service) is over, \(left) has traffic")
