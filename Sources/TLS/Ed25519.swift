@@ -24,14 +24,7 @@ internal import COpenSSL
     /// Reads the text of a PEM file (`-----BEGIN PRIVATE KEY-----`), as written by `openssl genpkey -algorithm
     /// ed25519`.
     public convenience init(pem: String) throws(TLSError) {
-        var pem = pem
-        let key: OpaquePointer? = pem.withUTF8 { text in
-            guard let reader = unsafe copenssl_reader(text.baseAddress, Int32(clamping: text.count)) else { return nil }
-            defer { unsafe BIO_free(reader) }
-            // An encrypted key must fail instead of prompting for its passphrase on the terminal.
-            return unsafe PEM_read_bio_PrivateKey(reader, nil, { _, _, _, _ in -1 }, nil)
-        }
-        unsafe try self.init(owning: key)
+        unsafe try self.init(owning: PrivateKeyPEM.read(pem))
     }
 
     private init(owning key: OpaquePointer?) throws(TLSError) {
@@ -55,14 +48,7 @@ internal import COpenSSL
 
     /// The key as an unencrypted PEM text, for a file that only its owner may read.
     public func pem() throws(TLSError) -> String {
-        guard let writer = unsafe copenssl_writer() else { throw .last(.operationFailed, "cannot write the key") }
-        defer { unsafe BIO_free(writer) }
-        guard unsafe PEM_write_bio_PrivateKey(writer, key, nil, nil, 0, nil, nil) == 1 else {
-            throw .last(.operationFailed, "cannot write the key")
-        }
-        var bytes: UnsafePointer<CChar>?
-        let count = unsafe copenssl_written(writer, &bytes)
-        return unsafe String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+        try unsafe PrivateKeyPEM.text(of: key)
     }
 
     /// The 64 bytes of the signature over `message`.

@@ -28,14 +28,7 @@ internal import COpenSSL
 
     /// Reads the text of a PEM file, as written by `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`.
     public convenience init(pem: String) throws(TLSError) {
-        var pem = pem
-        let key: OpaquePointer? = pem.withUTF8 { text in
-            guard let reader = unsafe copenssl_reader(text.baseAddress, Int32(clamping: text.count)) else { return nil }
-            defer { unsafe BIO_free(reader) }
-            // An encrypted key must fail instead of prompting for its passphrase on the terminal.
-            return unsafe PEM_read_bio_PrivateKey(reader, nil, { _, _, _, _ in -1 }, nil)
-        }
-        try unsafe self.init(owning: key)
+        try unsafe self.init(owning: PrivateKeyPEM.read(pem))
     }
 
     private init(owning key: OpaquePointer?) throws(TLSError) {
@@ -56,14 +49,7 @@ internal import COpenSSL
 
     /// The key as an unencrypted PEM text, for a file that only its owner may read.
     public func pem() throws(TLSError) -> String {
-        guard let writer = unsafe copenssl_writer() else { throw .last(.operationFailed, "cannot write the key") }
-        defer { unsafe BIO_free(writer) }
-        guard unsafe PEM_write_bio_PrivateKey(writer, key, nil, nil, 0, nil, nil) == 1 else {
-            throw .last(.operationFailed, "cannot write the key")
-        }
-        var bytes: UnsafePointer<CChar>?
-        let count = unsafe copenssl_written(writer, &bytes)
-        return unsafe String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+        try unsafe PrivateKeyPEM.text(of: key)
     }
 
     /// The signature over `message` in the form of JSON Web Signatures: two numbers of 32 bytes.
