@@ -96,8 +96,8 @@ import WebServer
             server.stop()
         }
         #expect(Loopback.eventually { server.statistics.evictedConnections > 100 })
-        // Each is answered; how fast is measured by scripts/attacks.py, since other tests run at the same time.
-        #expect(slowestProbe(server, 20) < 60_000)
+        // Generous, since other tests run at the same time; scripts/attacks.py measures.
+        #expect(slowestProbe(server, 20) < 5000)
         // The limit, what is accepted at once, and what is being closed.
         #expect(server.statistics.openConnections <= 1024)
     }
