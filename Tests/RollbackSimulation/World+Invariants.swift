@@ -333,8 +333,10 @@ extension World {
         if controller.state.phase != .promoting {
             check(.toldOnce, !isTold, "the end of a freeze was not notified")
         } else if !controller.freezes.isEmpty {
-            // The page about a reduction speaks of the freeze as well.
-            let isReduced = rule.action.reduceTo != nil && told.contains { $0.contains("/reduced: ") }
+            // The page about a reduction speaks of the freeze by the trip as well, but of no other.
+            let isReduced =
+                rule.action.reduceTo != nil && told.contains { $0.contains("/reduced: ") }
+                && controller.freezes.allSatisfy { $0.hasSuffix(": tripped") }
             check(.toldOnce, isTold || isReduced, "a freeze was not notified")
         }
     }

@@ -224,7 +224,9 @@ package struct PlanMachine: Hashable, Sendable {
         var freezes: Set<String> = []
         for rule in rules.values {
             for (labels, track) in rule.tracks {
-                if rule.holdsBack(track) { freezes.insert("\(rule.definition.name)\(labels): tripped") }
+                if rule.holdsBack(track) {
+                    freezes.insert(RolloutController.freezeReason(rule.definition.name, labels))
+                }
                 if track.announced.contains(.freeze) { freezes.insert("\(rule.definition.name)\(labels): no data") }
             }
         }

@@ -136,11 +136,7 @@ public struct RollbackTask: Hashable, Sendable {
 
     /// The task as an item of a list in Markdown, without line breaks.
     var markdown: String {
-        let box =
-            switch state {
-            case .open, .inProgress: "[ ]"
-            case .done, .dropped: "[x]"
-            }
+        let box = state.isOpen ? "[ ]" : "[x]"
         let who = owner.isEmpty ? "nobody" : owner
         let remark = note.isEmpty ? "" : ": \(note)"
         return "- \(box) \(kind.text(service)) (`\(kind.rawValue)`, \(state.rawValue), owner: \(who))\(remark)"

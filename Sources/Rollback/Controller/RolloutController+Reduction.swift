@@ -9,6 +9,9 @@ extension RolloutController {
         return (state.services[service]?.split.candidate ?? 0) <= share
     }
 
+    /// The reason of ``freezes`` that the element `labels` of a rule has tripped.
+    static func freezeReason(_ rule: String, _ labels: Labels) -> String { "\(rule)\(labels): tripped" }
+
     /// Lowers the candidates of `services` to `share` percent. Neither a pause nor obstacles to promotion delay this.
     ///
     /// Promotion continues from the stage of that weight, with its bake, its gates and an approval of its own, as soon
@@ -25,7 +28,7 @@ extension RolloutController {
                 "\(trip.incident)/\(service)/reduced",
                 "plan \(plan.name): \(trip.name) tripped: \(service) is reduced to \(share) %. It goes up again when "
                     + "the rule is healthy and the cooldown is over", severity: trip.severity)
-            work[service]?.reduction = .init(page: page, freeze: "\(trip.name)\(trip.labels): tripped")
+            work[service]?.reduction = .init(page: page, freeze: Self.freezeReason(trip.name, trip.labels))
         }
         if case .promoted = state.phase, !lowered.isEmpty { state.phase = .promoting }
         journal("reduced", at: now)
