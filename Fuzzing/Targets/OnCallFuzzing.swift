@@ -11,8 +11,13 @@ enum OnCallFuzzing {
             - {name: ada, known_as: ["Ada Lovelace", ada@example.org], contacts: [{receiver: r}]}
             - {name: bob, contacts: [{receiver: r}]}
             """
-        let node = try? YAML.document(Array(text.utf8), file: "oncall.yml")
-        return (node.flatMap { $0 }.flatMap { try? OnCallConfiguration($0, file: "oncall.yml") })?.roster ?? Roster()
+        do {
+            guard let node = try YAML.document(Array(text.utf8), file: "oncall.yml") else { return Roster() }
+            return try OnCallConfiguration(node, file: "oncall.yml").roster
+        } catch {
+            // Without people no calendar would be read: the target would find nothing.
+            fatalError("\(error)")
+        }
     }()
 
     /// The year around which the corpus is written.
@@ -26,7 +31,8 @@ enum OnCallFuzzing {
             return error.message.isEmpty ? "an error without text" : nil
         }
         for zone in ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"] {
-            guard let zone = try? TimeZone.load(zone) else { continue }
+            // The package tzdata has it; a target without zones would find nothing.
+            guard let zone = try? TimeZone.load(zone) else { return "no time zone \(zone)" }
             let reading: CalendarFile.Reading
             do {
                 reading = try file.shifts(in: window, zone: zone, people: CalendarPeople(roster))
@@ -39,6 +45,7 @@ enum OnCallFuzzing {
             let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             guard !lines.contains(where: { $0.last == UInt8(ascii: "\r") }) else { continue }
             let other = Array(lines.joined(separator: Array("\r\n".utf8)))
+            // A file that is refused with other line ends differs as well.
             guard let again = try? CalendarFile(other), again == file else { return "differs with other line ends" }
         }
         return nil
