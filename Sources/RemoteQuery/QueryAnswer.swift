@@ -11,7 +11,7 @@ enum QueryAnswer {
     static func value(in body: [UInt8], at time: Timestamp) throws(QueryFault) -> QueryValue {
         let json: JSON
         do throws(JSONError) { json = try JSON(parsing: body) } catch {
-            throw QueryFault(.shape, "the answer is no JSON: \(error)")
+            throw QueryFault(.shape, "the answer is not JSON: \(error)")
         }
         guard json["status"]?.text == "success", let data = json["data"] else {
             throw QueryFault(
@@ -34,7 +34,7 @@ enum QueryAnswer {
 
     /// The error text of an answer, if it has one.
     static func message(in body: [UInt8]) -> String? {
-        // A text that is no JSON, or was cut off, is no error in the form of Prometheus; its status is reported alone.
+        // A text that is not JSON, or was cut off, is not an error in the form of Prometheus; its status is reported alone.
         guard let json = try? JSON(parsing: Array(body.prefix(1 << 16))) else { return nil }
         return message(in: json)
     }
@@ -84,7 +84,7 @@ enum QueryAnswer {
     private static func point(_ pair: JSON) throws(QueryFault) -> (seconds: Double, value: Double) {
         guard let parts = pair.elements, parts.count == 2, let seconds = parts[0].number, seconds.magnitude < 1e12,
             let text = parts[1].text, let value = Double(text)
-        else { throw QueryFault(.shape, "a value is no pair of a time and a number") }
+        else { throw QueryFault(.shape, "a value is not a pair of a time and a number") }
         return (seconds, value)
     }
 
@@ -120,7 +120,7 @@ enum QueryAnswer {
         var names = Set<String>(minimumCapacity: members.count)
         for member in members {
             guard let value = member.value.text, names.insert(member.name).inserted else {
-                throw QueryFault(.shape, "the label \(member.name) has no text, or stands twice")
+                throw QueryFault(.shape, "the label \(member.name) has no text, or is repeated")
             }
             if !value.isEmpty { labels.append(Label(member.name, value)) }
         }

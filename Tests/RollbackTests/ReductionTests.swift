@@ -50,7 +50,7 @@ import Testing
         #expect(bench.controller.state.phase == .promoting && bench.controller.state.rollback == nil)
         #expect(
             pages(bench) == [
-                "plan p: Slow tripped: a is reduced to 20 %. It goes up again when the rule is healthy and the cooldown is over"
+                "plan p: Slow tripped: a is being reduced to 20 %. It goes up again when the rule is healthy and the cooldown is over"
             ])
         #expect(bench.notices.last?.severity == "high")
         let decision = bench.events.last { $0.kind == .decision && $0.body["cause"] != nil }

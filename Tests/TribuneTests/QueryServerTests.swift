@@ -130,7 +130,7 @@ import Testing
                 try tribune.query("recorded") == [#"{"__name__":"recorded","service":"web"}"#: "0"]
             })
         let cases: [(StandIn.Mode, String)] = [
-            (.garbage, "the answer is no JSON"), (.failing, "status 503: overloaded"), (.silent, "imed out"),
+            (.garbage, "the answer is not JSON"), (.failing, "status 503: overloaded"), (.silent, "imed out"),
             (.partial, "isPartial"),
         ]
         for (mode, text) in cases {

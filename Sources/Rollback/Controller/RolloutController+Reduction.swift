@@ -26,7 +26,7 @@ extension RolloutController {
             endReduction(of: service)
             let page = page(
                 "\(trip.incident)/\(service)/reduced",
-                "plan \(plan.name): \(trip.name) tripped: \(service) is reduced to \(share) %. It goes up again when "
+                "plan \(plan.name): \(trip.name) tripped: \(service) is being reduced to \(share) %. It goes up again when "
                     + "the rule is healthy and the cooldown is over", severity: trip.severity)
             work[service]?.reduction = .init(page: page, freeze: Self.freezeReason(trip.name, trip.labels))
         }
