@@ -34,7 +34,7 @@ enum QueryAnswer {
 
     /// The error text of an answer, if it has one.
     static func message(in body: [UInt8]) -> String? {
-        // A text that is not JSON, or was cut off, is not an error in the form of Prometheus; its status is reported alone.
+        // A text that is not JSON, or was cut off, is not an error of Prometheus's form: its status is reported alone.
         guard let json = try? JSON(parsing: Array(body.prefix(1 << 16))) else { return nil }
         return message(in: json)
     }
