@@ -45,6 +45,8 @@ public struct EndpointTable: Sendable {
     /// Whether paths are compared with `left` first: a segment with a name is preferred to a parameter, whatever the
     /// order of the endpoints.
     private static func precedes(_ left: [Substring], _ right: [Substring]) -> Bool {
+        // Without this, paths of other lengths would stand between two that have to be compared.
+        if left.count != right.count { return left.count < right.count }
         for (one, other) in zip(left, right) {
             let (isParameter, isOtherParameter) = (one.first == "{", other.first == "{")
             if isParameter != isOtherParameter { return isOtherParameter }
