@@ -14,6 +14,8 @@ public enum Permission: String, Sendable, CaseIterable {
     case order
     /// Use the deployment gates.
     case gate
+    /// Ask for verdicts, as the controller of a release.
+    case verdict
     /// See the identities with access, and their use.
     case audit
     /// Reload the configuration, or stop the process.
@@ -26,7 +28,7 @@ public enum Permission: String, Sendable, CaseIterable {
         switch self {
         case .probe, .read, .audit: false
         // The results of gates are useful to an attacker.
-        case .write, .alert, .silence, .order, .gate, .administer, .session: true
+        case .write, .alert, .silence, .order, .gate, .verdict, .administer, .session: true
         }
     }
 }
@@ -35,7 +37,8 @@ extension Permission {
     /// Whether each use is put into the record: people and pipelines have it, not streams of samples and alerts.
     public var isRecorded: Bool {
         switch self {
-        case .probe, .read, .write, .alert, .audit: false
+        // A verdict has records of its own, of each answer that differs from the last.
+        case .probe, .read, .write, .alert, .verdict, .audit: false
         case .session, .silence, .order, .gate, .administer: true
         }
     }
@@ -74,6 +77,7 @@ public struct PermissionSet: OptionSet, Hashable, Sendable {
         case .audit: 1 << 7
         case .administer: 1 << 8
         case .session: 1 << 9
+        case .verdict: 1 << 10
         }
     }
 }

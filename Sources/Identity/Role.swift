@@ -4,13 +4,13 @@ public enum Role: String, Sendable, CaseIterable {
     case observer
     /// Reads, silences and sends alerts.
     case responder
-    /// Also gives orders to rollouts and uses the gates.
+    /// Also gives orders to rollouts, uses the gates and asks for verdicts.
     case `operator`
     /// Everything.
     case admin
     /// Reads everything, including the identities with access and their use, and changes nothing.
     case auditor
-    /// A program that writes samples, sends alerts and uses the gates.
+    /// A program that writes samples, sends alerts, uses the gates and asks for verdicts.
     case service
 
     /// The permissions of this role.
@@ -18,10 +18,10 @@ public enum Role: String, Sendable, CaseIterable {
         switch self {
         case .observer: PermissionSet(.probe, .read)
         case .responder: PermissionSet(.probe, .read, .silence, .alert)
-        case .operator: PermissionSet(.probe, .read, .silence, .alert, .order, .gate)
+        case .operator: PermissionSet(.probe, .read, .silence, .alert, .order, .gate, .verdict)
         case .admin: .all
         case .auditor: PermissionSet(.probe, .read, .audit)
-        case .service: PermissionSet(.probe, .write, .alert, .gate)
+        case .service: PermissionSet(.probe, .write, .alert, .gate, .verdict)
         }
     }
 

@@ -14,18 +14,22 @@ public struct RollbackSinks: Sendable {
     public var notice: @Sendable (RollbackNotice) -> Void
     /// Finished rollbacks.
     public var report: @Sendable (RollbackReport) -> Void
+    /// For notifications about verdicts.
+    public var verdict: @Sendable (VerdictAlert) -> Void
 
     /// Sinks; omitted ones drop their values.
     public init(
         event: @escaping @Sendable (RollbackEvent) -> Void = { _ in },
         incident: @escaping @Sendable (RollbackIncident) -> Void = { _ in },
         notice: @escaping @Sendable (RollbackNotice) -> Void = { _ in },
-        report: @escaping @Sendable (RollbackReport) -> Void = { _ in }
+        report: @escaping @Sendable (RollbackReport) -> Void = { _ in },
+        verdict: @escaping @Sendable (VerdictAlert) -> Void = { _ in }
     ) {
         self.event = event
         self.incident = incident
         self.notice = notice
         self.report = report
+        self.verdict = verdict
     }
 }
 

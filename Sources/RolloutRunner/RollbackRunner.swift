@@ -33,6 +33,8 @@ public final class RollbackRunner: Sendable {
         public var evaluate: Evaluation
         /// The rollback rules in force; `nil` where they are not known, so that promotion waits for no data.
         public var rules: [RuleWatch]?
+        /// The rules of each verdict, by the name of the verdict.
+        public var verdicts: [String: [VerdictRule]] = [:]
         /// The lease that this process shares with others; `nil` for one that runs alone and may always act.
         public var lease: LeaseSettings?
         /// The trace of an incident, for log lines; `nil` for none.
@@ -63,6 +65,7 @@ public final class RollbackRunner: Sendable {
         case incident(RollbackIncident)
         case notice(RollbackNotice)
         case report(RollbackReport)
+        case verdict(VerdictAlert)
     }
 
     private static let answerSeconds: Int64 = 10
@@ -73,6 +76,7 @@ public final class RollbackRunner: Sendable {
     let settings: Settings
     private let instruments: RollbackInstruments
     private let keeper: LeaseRunner?
+    let verdicts: VerdictRunner
 
     /// Opens the journals of `plans` and continues their state; nothing runs before ``start()``.
     ///
@@ -94,6 +98,9 @@ public final class RollbackRunner: Sendable {
         self.output = output
         instruments = RollbackInstruments(settings.registry)
         keeper = settings.lease.map { LeaseRunner($0, logger: settings.logger, registry: settings.registry) }
+        verdicts = VerdictRunner(
+            settings.verdicts, directory: settings.directory, logger: settings.logger, registry: settings.registry,
+            output: output, instruments: instruments)
         var runners: [String: PlanRunner] = [:]
         for plan in plans {
             runners[plan.name] = try PlanRunner(
@@ -112,11 +119,13 @@ public final class RollbackRunner: Sendable {
                 case .incident(let incident): sinks.incident(incident)
                 case .notice(let notice): sinks.notice(notice)
                 case .report(let report): sinks.report(report)
+                case .verdict(let alert): sinks.verdict(alert)
                 }
             }
         }
         sinkThread.withLock { $0 = sinkWorker }
         for plan in plans.withLock({ Array($0.values) }) { try plan.run() }
+        try verdicts.run()
         try keeper?.start()
         for notice in OrphanedJournal.notices(in: settings.directory, except: Set(plans.withLock { $0.keys })) {
             output.send(.notice(notice))
@@ -128,6 +137,7 @@ public final class RollbackRunner: Sendable {
     /// - Parameter beforeRelease: what else has to end before another process may act.
     public func stop(beforeRelease: () -> Void = {}) {
         for plan in plans.withLock({ Array($0.values) }) { plan.stop() }
+        verdicts.stop()
         output.close()
         sinkThread.withLock { $0.take() }?.join()
         beforeRelease()
@@ -137,10 +147,13 @@ public final class RollbackRunner: Sendable {
 
     /// Asks the threads of every plan and route whether they turn over, through the queues of their work. The pulses
     /// have the answers.
-    public func probe() -> [Pulse] { plans.withLock { Array($0.values) }.flatMap { $0.probe() } }
+    public func probe() -> [Pulse] {
+        plans.withLock { Array($0.values) }.flatMap { $0.probe() } + [verdicts.probe()]
+    }
 
     /// A rollback rule was evaluated. Never blocks. A measurement that finds no room counts as if it had not been made.
     public func measured(_ measurement: RollbackMeasurement) {
+        if measurement.definition.action.verdict != nil { return verdicts.measured(measurement) }
         guard let plan = runner(measurement.definition.action.plan) else { return instruments.unknownPlan.add() }
         // The other half of the mailbox is reserved for replies of routers.
         guard plan.mailbox.count < 4096, plan.mailbox.send(.measured(measurement)) else {
@@ -216,9 +229,14 @@ public final class RollbackRunner: Sendable {
     /// over, see ``refusal(of:)``. Blocks until the plans' threads have taken it over, and for routers of plans that
     /// end.
     ///
-    /// - Parameter rules: the rollback rules in force; `nil` where they are not known.
+    /// - Parameters:
+    ///   - rules: the rollback rules in force; `nil` where they are not known.
+    ///   - verdicts: the rules of each verdict.
     /// - Returns: what is not in force yet, each with its reason; the rest is.
-    public func reload(_ plans: [RolloutPlan], rules: [RuleWatch]? = nil) -> [String] {
+    public func reload(
+        _ plans: [RolloutPlan], rules: [RuleWatch]? = nil, verdicts: [String: [VerdictRule]] = [:]
+    ) -> [String] {
+        self.verdicts.reload(verdicts)
         let names = Set(plans.map(\.name))
         let gone = self.plans.withLock { running in
             let gone = running.values.filter { !names.contains($0.name) }
@@ -284,7 +302,7 @@ public final class RollbackRunner: Sendable {
         for plan in plans.withLock({ Array($0.values) }) {
             if let standing = plan.published.withLock({ $0.rules[rule] }) { return standing }
         }
-        return nil
+        return verdicts.standing(of: rule)
     }
 
     private func runner(_ name: String) -> PlanRunner? {

@@ -116,8 +116,10 @@ public struct RollbackDefinition: Hashable, Sendable {
             case freeze
         }
 
-        /// The rollout plan to act on.
+        /// The rollout plan to act on; empty where a verdict is named.
         public var plan: String
+        /// The verdict that a trip makes `violated`, for a release that another controller moves; `nil` for a plan.
+        public var verdict: String?
         /// The service; `nil` to use the label `service` of the measurement.
         public var service: String?
         /// The services that roll back.
@@ -138,6 +140,12 @@ public struct RollbackDefinition: Hashable, Sendable {
             self.scope = scope
             self.onTargetUnhealthy = onTargetUnhealthy
             self.reduceTo = reduceTo
+        }
+
+        /// The action of a rule that judges for another controller.
+        public init(verdict: String) {
+            self.init(plan: "")
+            self.verdict = verdict
         }
     }
 

@@ -73,7 +73,8 @@ public struct TribuneAPI: Sendable {
                     .optional("time", .time, "The time asked about; now unless given."),
                     .repeated("filter", .string, "A label matcher, such as `instance=\"a:1\"`."),
                 ], explain),
-        ] + evidenceEndpoints + taskEndpoints + onCallEndpoints + accessEndpoints + loginEndpoints + ledgerEndpoints
+        ] + evidenceEndpoints + verdictEndpoints + taskEndpoints + onCallEndpoints + accessEndpoints + loginEndpoints
+            + ledgerEndpoints
             + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
                 .data(
                     [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
@@ -131,6 +132,8 @@ public struct TribuneSources: Sendable {
     public var command: @Sendable (_ command: RolloutCommand, _ plan: String) -> CommandOutcome = { _, _ in
         .refused("no rollout plan is loaded")
     }
+    /// The verdicts about releases that other controllers move.
+    public var verdicts = VerdictSources()
     /// Carries out a request of a delivery pipeline.
     public var gate: @Sendable (GateRequest) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
     /// Writes evidence to the ledger, after measuring where it asks for it.

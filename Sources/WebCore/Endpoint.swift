@@ -104,6 +104,16 @@ public struct Endpoint: Sendable {
     /// Whether an identity that is limited to labels may use it: it returns nothing of other series.
     public private(set) var respectsLabels = false
 
+    /// The status with which the handler says no. It is an answer, and no error of the client.
+    public private(set) var refusalStatus: Int?
+
+    /// This endpoint, whose handler says no with `status`.
+    public func refusing(with status: Int) -> Endpoint {
+        var endpoint = self
+        endpoint.refusalStatus = status
+        return endpoint
+    }
+
     /// This endpoint, for identities that are limited to labels too.
     public func respectingLabels() -> Endpoint {
         var endpoint = self

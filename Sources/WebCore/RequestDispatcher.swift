@@ -120,7 +120,9 @@ public final class RequestDispatcher: Sendable {
 
     /// Puts requests that change something into the record.
     private func record(_ call: APIRequest, _ endpoint: Endpoint, status: Int) {
-        if (400..<499).contains(status) { context.accessControl.failed(call.request, call.principal, status: status) }
+        if (400..<499).contains(status), status != endpoint.refusalStatus {
+            context.accessControl.failed(call.request, call.principal, status: status)
+        }
         guard endpoint.permission.isRecorded, call.request.method != "GET", call.request.method != "HEAD" else {
             return
         }

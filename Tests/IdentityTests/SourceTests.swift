@@ -150,8 +150,8 @@ import WebServer
         #expect(Permission.allCases.allSatisfy { PermissionSet.all.contains($0) })
         let table: [Role: [Permission]] = [
             .observer: [.probe, .read], .responder: [.probe, .read, .silence, .alert],
-            .operator: [.probe, .read, .silence, .alert, .order, .gate], .auditor: [.probe, .read, .audit],
-            .service: [.probe, .write, .alert, .gate],
+            .operator: [.probe, .read, .silence, .alert, .order, .gate, .verdict], .auditor: [.probe, .read, .audit],
+            .service: [.probe, .write, .alert, .gate, .verdict],
         ]
         for (role, permissions) in table {
             #expect(Permission.allCases.filter { role.permissions.contains($0) }.count == permissions.count, "\(role)")

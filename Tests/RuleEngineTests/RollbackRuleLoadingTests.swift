@@ -78,7 +78,7 @@ import YAML
                 == [
                     "groups[0].rules[0].expr: expected an instant vector or a scalar, got range vector",
                     "groups[0].rules[0].trip: expected a comparison with a number such as \"< 0.95\", got \"below 3\"",
-                    "groups[0].rules[0].action: the field \"plan\" is required",
+                    "groups[0].rules[0].action: one of the fields \"plan\" and \"verdict\" is required",
                     "groups[0].rules[0].action.scope: expected one of service, service+dependents, all, got \"half\"",
                     "groups[0].rules[0].consecutive: expected at least 1",
                     "groups[0].rules[0].mode: expected one of enforce, shadow, got \"maybe\"",

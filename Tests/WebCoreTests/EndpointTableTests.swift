@@ -50,6 +50,19 @@ import WebServer
         #expect(answer("GET", "/plans/all/tasks") == (200, #"/plans/all/{verb} ["tasks"]"#))
     }
 
+    @Test func namesArePreferredWhateverTheOrder() {
+        let paths: [PathTemplate] = [
+            "/x/{a}", "/x/{a}/{b}", "/x/{a}/tasks", "/x/{a}/b/c", "/x/{a}/b/{c}", "/y/{a}/end", "/y/{a}",
+            "/z/{a}/{b}/d", "/z/{a}/b/d",
+        ]
+        for _ in 0..<200 {
+            let table = EndpointTable(paths.shuffled().map { Self.endpoint([.get], $0) })
+            #expect(table.find("/x/1/tasks")?.resource.path == "/x/{a}/tasks")
+            #expect(table.find("/x/1/b/c")?.resource.path == "/x/{a}/b/c")
+            #expect(table.find("/z/1/b/d")?.resource.path == "/z/{a}/b/d")
+        }
+    }
+
     @Test func otherMethodsAreRefusedWithThoseAllowed() {
         let response = dispatcher.response(to: HTTPServerRequest(method: "PUT", path: "/a"))
         #expect(response.status == 405)
@@ -67,6 +80,22 @@ import WebServer
         #expect(try JSON(parsing: Array(long.text.utf8))["errorType"] == "body_too_long")
         #expect(answer("POST", "/a", body: 16 << 20).status == 200)
         #expect(answer("GET", "/a", body: (64 << 10) + 1) == (413, "the request body is longer than 65536 bytes\n"))
+    }
+
+    @Test func whoIsAnsweredNoIsNoAttacker() {
+        let no = Endpoint.response([.get], "/asked", "Says no.", response: .text) { _ in .text("no", status: 409) }
+        func statuses(_ endpoint: Endpoint) -> Set<Int> {
+            let dispatcher = RequestDispatcher(EndpointTable([endpoint]), .init(), registry: Registry())
+            // New addresses in each request are new evidence of errors.
+            return Set(
+                (0..<150).map { number in
+                    dispatcher.response(
+                        to: HTTPServerRequest(path: "/asked", query: [("n", "\(number)")], peer: "10.0.0.1")
+                    ).status
+                })
+        }
+        #expect(statuses(no.refusing(with: 409)) == [409])
+        #expect(statuses(no.refusing(with: 403)).contains(429))
     }
 
     @Test func theDocumentDescribesEveryEndpointAndItself() throws {

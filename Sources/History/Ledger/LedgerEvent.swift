@@ -17,6 +17,8 @@ public struct LedgerEvent: Equatable, Sendable {
         case silence
         case deployment
         case checkpoint
+        /// Questions of other controllers about their releases, and the answers.
+        case verdict
         case configurationChange = "config_change"
         /// A request that changes something was carried out.
         case order

@@ -39,7 +39,8 @@ struct SyslogMessage: Equatable {
         switch LedgerEvent.Kind(rawValue: kind) {
         case .damage, .gap: 3  // error
         case .violation, .denied, .alert: 4  // warning
-        case .decision, .rollbackStep, .page, .acknowledgement, .schedule, .configurationChange, .order, .erasure,
+        case .decision, .rollbackStep, .verdict, .page, .acknowledgement, .schedule, .configurationChange, .order,
+            .erasure,
             .nodeKey:
             5
         case .silence, .deployment, .checkpoint, .login, .tokenUse, .migration, .retention, .measurements, nil: 6

@@ -92,7 +92,7 @@ public enum RequestClass: String, Sendable, CaseIterable {
         case .probe: return nil
         case .read, .audit: self = .read
         case .write, .alert: self = .write
-        case .silence, .order, .gate, .administer, .session: self = .change
+        case .silence, .order, .gate, .verdict, .administer, .session: self = .change
         }
     }
 }

@@ -10,6 +10,8 @@ public struct RollbackEvent: Hashable, Sendable {
         case deployment
         /// The weights were stored.
         case checkpoint
+        /// A release that another controller moves began or ended, was asked about, or a rule of it tripped or cleared.
+        case verdict
     }
 
     /// The content of some events as values, for receivers that need more than a record.
@@ -54,6 +56,8 @@ public struct RollbackEvent: Hashable, Sendable {
     public var incident: String?
     /// The content as a value, for decisions on trips and steps.
     public var meaning: Meaning?
+    /// Whether every node that evaluates the rules makes it, so that only the one that leads records it.
+    public var isOfEveryNode = false
 
     /// An event.
     public init(

@@ -19,14 +19,18 @@ public struct Replay: Equatable, Sendable {
             case shadow([String])
             /// All affected services were rolled back before; the cooldown is extended, no traffic moves.
             case coolingDown(since: Timestamp)
+            /// The verdict would have become `violated`.
+            case verdict
             /// The measurement names no service of the plan; promotion stops with a notification.
             case noService
         }
 
         /// The trip, with rule, element, values and condition.
         public var trip: Trip
-        /// The affected plan.
+        /// The affected plan; empty for a verdict.
         public var plan: String
+        /// The affected verdict; `nil` for a plan.
+        public var verdict: String?
         /// The consequence.
         public var outcome: Outcome
         /// The end of the cooldown; `nil` if the trip does not act.
@@ -52,6 +56,7 @@ public struct Replay: Equatable, Sendable {
     private struct Entry: Equatable {
         var trip: Trip
         var plan: String
+        var verdict: String?
         var clearedAt: Timestamp?
     }
 
@@ -79,7 +84,9 @@ public struct Replay: Equatable, Sendable {
         for action in rules[measurement.rule, default: RollbackRule(measurement.definition)].measured(measurement) {
             switch action {
             case .violated: tally.violations += 1
-            case .tripped(let trip): trips.append(Entry(trip: trip, plan: measurement.definition.action.plan))
+            case .tripped(let trip):
+                let action = measurement.definition.action
+                trips.append(Entry(trip: trip, plan: action.plan, verdict: action.verdict))
             case .cleared(let labels, let at):
                 let last = trips.lastIndex { $0.trip.rule == measurement.rule && $0.trip.labels == labels }
                 if let last { trips[last].clearedAt = at }
@@ -99,6 +106,11 @@ public struct Replay: Equatable, Sendable {
         return ordered.map { _, entry in
             let (trip, plan) = (entry.trip, entry.plan)
             var decision = Decision(trip: trip, plan: plan, outcome: .noService, clearedAt: entry.clearedAt)
+            if let verdict = entry.verdict {
+                decision.verdict = verdict
+                decision.outcome = trip.mode == .enforce ? .verdict : .shadow([])
+                return decision
+            }
             let targets = plans[plan]?.targets(of: trip)
             guard trip.mode == .enforce else {
                 decision.outcome = .shadow(targets ?? [])

@@ -11,7 +11,7 @@ extension RollbackRule {
             "comparison": .string(definition.trip.comparison.rawValue),
             "threshold": .string(FloatText.general(definition.trip.threshold)),
             "plan": .string(definition.action.plan), "consecutive": .integer(Int64(definition.consecutive)),
-            "mode": .string(definition.mode.rawValue),
+            "mode": .string(definition.mode.rawValue), "verdict": definition.action.verdict.map(JSON.string) ?? .null,
             "tracks": .array(
                 tracks.sorted { $0.key < $1.key }.map { labels, track in
                     [
@@ -33,7 +33,7 @@ extension RollbackRule {
                 name: name, expression: expression, trip: .init(comparison, threshold),
                 consecutive: json["consecutive"]?.integer.map { Int($0) } ?? 1,
                 mode: json["mode"]?.text.flatMap(RollbackDefinition.Mode.init) ?? .enforce,
-                action: .init(plan: plan)))
+                action: json["verdict"]?.text.map(RollbackDefinition.Action.init(verdict:)) ?? .init(plan: plan)))
         for element in json["tracks"]?.elements ?? [] {
             guard let labels = element["labels"]?.members, let track = element["track"].flatMap(Track.init) else {
                 continue

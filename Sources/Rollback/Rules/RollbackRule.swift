@@ -198,7 +198,7 @@ public struct RollbackRule: Hashable, Sendable {
         tracks[labels]?.counted = nil
     }
 
-    private mutating func adopt(_ new: RollbackDefinition) {
+    mutating func adopt(_ new: RollbackDefinition) {
         guard new != definition else { return }
         if new.mode == .enforce, definition.mode == .shadow {
             // A change from shadow to enforce also applies to active trips.

@@ -20,6 +20,7 @@ extension RollbackDefinition {
         ]
         // Only where it is set, so that rules without it keep the hash that earlier versions recorded.
         if let share = action.reduceTo { lines.append(("action.reduce_to", String(share))) }
+        if let verdict = action.verdict { lines.append(("action.verdict", verdict)) }
         if let minimumSamples {
             lines.append(("min_samples.expr", minimumSamples.expression))
             lines.append(("min_samples.value", FloatText.general(minimumSamples.value)))

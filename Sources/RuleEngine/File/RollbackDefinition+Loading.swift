@@ -144,13 +144,26 @@ extension RuleFileReader {
             }
             return nil
         }
+        if inner.optional("verdict") != nil { return verdict(&inner) }
         let plan = text(&inner, "plan") ?? ""
-        if plan.isEmpty { refuse(inner.fault("the field \"plan\" is required")) }
+        if plan.isEmpty { refuse(inner.fault("one of the fields \"plan\" and \"verdict\" is required")) }
         let action = RollbackDefinition.Action(
             plan: plan, service: text(&inner, "service"), scope: choice(&inner, "scope") ?? .service,
             onTargetUnhealthy: choice(&inner, "on_target_unhealthy") ?? .freeze, reduceTo: share(&inner, "reduce_to"))
         finish(inner)
         return plan.isEmpty ? nil : action
+    }
+
+    /// The action of a rule that judges for another controller: it moves nothing, so it has no other field.
+    private mutating func verdict(_ inner: inout FieldReader) -> RollbackDefinition.Action? {
+        let name = text(&inner, "verdict") ?? ""
+        if name.isEmpty { refuse(inner.fault("expected the name of a verdict", field: "verdict")) }
+        for field in ["plan", "service", "scope", "on_target_unhealthy", "reduce_to"] {
+            guard let node = inner.optional(field) else { continue }
+            refuse(inner.fault("an action with \"verdict\" has no other field", at: node, field: field))
+        }
+        finish(inner)
+        return name.isEmpty ? nil : RollbackDefinition.Action(verdict: name)
     }
 }
 

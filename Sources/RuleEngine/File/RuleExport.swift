@@ -39,7 +39,11 @@ public enum RuleExport {
         ]
         if definition.consecutive > 1 { lines.append("    for: \(interval * Int64(definition.consecutive - 1))") }
         var labels = definition.labels.setting("severity", to: definition.severity)
-        labels.set("plan", to: definition.action.plan)
+        if let verdict = definition.action.verdict {
+            labels.set("verdict", to: verdict)
+        } else {
+            labels.set("plan", to: definition.action.plan)
+        }
         if let service = definition.action.service { labels.set("service", to: service) }
         lines.append("    labels:")
         lines += labels.pairs.map { "      \(quoted($0.name)): \(quoted($0.value))" }

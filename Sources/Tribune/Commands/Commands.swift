@@ -20,7 +20,7 @@ enum Commands {
             ReplayCommand.command,
             ExplainCommand.command,
         ] + DumpCommands.all + OnCallCommands.all + PageCommands.all + ScheduleCommands.all + RolloutCommands.all
-        + GateCommands.all + CICommands.all
+        + VerdictCommands.all + GateCommands.all + CICommands.all
         + MigrationCommands.all + CertifyCommands.all + [
             LoadTestCommand.command,
             RoutesCommand.test,

@@ -129,7 +129,11 @@ extension [RuleGroup] {
     /// Plans of rollback rules that are not in `plans`, sorted.
     fileprivate func unknownPlans(_ plans: [RolloutPlan]) -> [String] {
         let wanted = flatMap(\.rules).compactMap { rule in
-            if case .rollback(let query) = rule { query.definition.action.plan } else { nil }
+            if case .rollback(let query) = rule, query.definition.action.verdict == nil {
+                query.definition.action.plan
+            } else {
+                nil
+            }
         }
         return Set(wanted).subtracting(plans.map(\.name)).sorted()
     }

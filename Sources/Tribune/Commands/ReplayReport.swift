@@ -29,7 +29,8 @@ struct ReplayReport {
         let trip = decision.trip
         let values = trip.samples.map { FloatText.general($0.value) }.joined(separator: ", ")
         var line =
-            "\(text(trip.time)) \(trip.name)\(trip.labels) [\(values)] \(trip.condition): plan \(decision.plan): "
+            "\(text(trip.time)) \(trip.name)\(trip.labels) [\(values)] \(trip.condition): "
+        line += decision.verdict.map { "verdict \($0): " } ?? "plan \(decision.plan): "
         switch decision.outcome {
         case .rollBack(let services): line += "would have rolled back \(services.joined(separator: ", "))"
         case .reduce(let services, let share):
@@ -39,6 +40,7 @@ struct ReplayReport {
                 "shadow: would not have acted; affects \(services.isEmpty ? "no service" : services.joined(separator: ", "))"
         case .coolingDown(let since):
             line += "nothing to roll back since \(text(since)), the cooldown would have been extended"
+        case .verdict: line += "would have answered \"violated\""
         case .noService: line += "no service of the plan; would have stopped promotion"
         }
         if let end = decision.cooldownUntil { line += "; cooldown until \(text(end))" }
@@ -68,6 +70,7 @@ struct ReplayReport {
         case .reduce(let services, _): outcome = ("reduce", services)
         case .shadow(let services): outcome = ("shadow", services)
         case .coolingDown: outcome = ("cooling_down", [])
+        case .verdict: outcome = ("verdict", [])
         case .noService: outcome = ("no_service", [])
         }
         let samples = trip.samples.map { sample in
@@ -81,6 +84,7 @@ struct ReplayReport {
             .init("labels", .object(trip.labels.pairs.map { .init($0.name, .string($0.value)) })),
             .init("samples", .array(samples)), .init("condition", .string(trip.condition.description)),
             .init("expression", .string(trip.expression)), .init("plan", .string(decision.plan)),
+            .init("verdict", decision.verdict.map { .string($0) } ?? .null),
             .init("outcome", .string(outcome.name)),
             .init("services", .array(outcome.services.map { .string($0) })),
             .init("cooldown_until", decision.cooldownUntil.map { .string(text($0)) } ?? .null),

@@ -18,6 +18,26 @@ extension LoadedConfiguration {
         }
     }
 
+    /// The rules of each verdict, by the name of the verdict.
+    var verdictRules: [String: [VerdictRule]] {
+        var rules = Dictionary(uniqueKeysWithValues: file.verdicts.map { ($0, [VerdictRule]()) })
+        for group in groups {
+            let lateness = lateness(of: group)
+            let step = scrapeInterval + (group.interval ?? prometheus.evaluationInterval)
+            for case .rollback(let query) in group.rules {
+                let definition = query.definition
+                guard let verdict = definition.action.verdict else { continue }
+                rules[verdict]?.append(
+                    VerdictRule(
+                        key: "\(group.key);\(definition.name)", definition: definition,
+                        firstData: definition.longestRange + scrapeInterval * 2 + lateness,
+                        // Twice what lies between a sample and its evaluation, for a machine that is busy.
+                        maximumAge: step * 2 + lateness + .seconds(1)))
+            }
+        }
+        return rules
+    }
+
     /// How much later than at the next scrape a sample is seen by the rules of `group`: by the time that they ask for,
     /// and where a server answers, by its scrapes and the interval of the group.
     private func lateness(of group: RuleGroup) -> Milliseconds {
@@ -62,11 +82,20 @@ extension LoadedConfiguration {
     /// Expressions that yield nothing where all is well, so that promotion waits for ever: a warning for each.
     var evidenceWarnings: [String] {
         groups.flatMap { group in
-            NameCheck.reaches([group], plans).filter(\.isDemanded).flatMap { reach in
+            let ofPlans = NameCheck.reaches([group], plans).filter(\.isDemanded).flatMap { reach in
                 reach.rule.definition.vanishing.map {
                     "\(group.name): \(reach.rule.definition.name): \($0); without a measurement nothing is promoted"
                 }
             }
+            let ofVerdicts = group.rules.flatMap { rule -> [String] in
+                guard case .rollback(let query) = rule, query.definition.action.verdict != nil,
+                    query.definition.mode == .enforce, query.definition.missing.policy != .pass
+                else { return [] }
+                return query.definition.vanishing.map {
+                    "\(group.name): \(query.definition.name): \($0); without a measurement no verdict is healthy"
+                }
+            }
+            return ofPlans + ofVerdicts
         }
     }
 }

@@ -105,7 +105,7 @@ struct LoadedConfiguration {
             throw ConfigurationError(errors: faults.errors)
         }
         let receivers = file.alertmanager == nil ? [] : Set(notification.receivers.keys)
-        let names = NameCheck(ruleFiles, plans, receivers: receivers)
+        let names = NameCheck(ruleFiles, plans, verdicts: file.verdicts, receivers: receivers)
         let unknown = file.onCall.map { onCall.faults($0, receivers: notification.receivers.keys) } ?? []
         let queries = QueryCheck(file, path, ruleFiles, plans).faults
         let refused = names.faults + unknown + queries

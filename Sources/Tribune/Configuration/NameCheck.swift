@@ -15,13 +15,16 @@ struct NameCheck {
 
     let ruleFiles: [RuleFile]
     let plans: [PlanFile]
+    /// The names of the verdicts; `nil` if they are unknown.
+    let verdicts: [String]?
     /// The names of the receivers; `nil` if they are unknown.
     let receivers: Set<String>?
     private(set) var faults: [YAMLError] = []
 
     /// Checks all names.
-    init(_ ruleFiles: [RuleFile], _ plans: [PlanFile], receivers: Set<String>?) {
+    init(_ ruleFiles: [RuleFile], _ plans: [PlanFile], verdicts: [String]? = nil, receivers: Set<String>?) {
         (self.ruleFiles, self.plans, self.receivers) = (ruleFiles, plans, receivers)
+        self.verdicts = verdicts
         for file in ruleFiles { check(file) }
         for plan in plans { check(plan) }
     }
@@ -60,6 +63,19 @@ struct NameCheck {
                 warnings.append("plan \(plan.name): no rollback rule reaches the service \"\(service)\"")
             }
         }
+        let judging = ruleFiles.flatMap(\.groups).flatMap(\.rules).compactMap { rule -> RollbackDefinition? in
+            guard case .rollback(let query) = rule, query.definition.action.verdict != nil else { return nil }
+            return query.definition
+        }
+        for definition in judging {
+            let mode = definition.mode == .shadow ? " (shadow)" : ""
+            lines.append(
+                "verdict \(definition.action.verdict ?? ""): rule \(definition.name)\(mode) judges its release")
+        }
+        for name in verdicts ?? []
+        where !judging.contains(where: { $0.action.verdict == name && $0.mode == .enforce }) {
+            warnings.append("verdict \(name): no rollback rule in mode enforce judges it, so it is always unknown")
+        }
         return (lines, warnings)
     }
 
@@ -76,6 +92,11 @@ struct NameCheck {
 
     private mutating func check(_ rule: RollbackQuery, in file: String, _ path: String) {
         let (action, name) = (rule.definition.action, rule.definition.name)
+        if let verdict = action.verdict {
+            guard let verdicts, !verdicts.contains(verdict) else { return }
+            return refuse(
+                file, "\(path).action.verdict", "rule \(name): verdicts of tribune.yml has no \"\(verdict)\"")
+        }
         guard let plan = plans.first(where: { $0.plan.name == action.plan })?.plan else {
             return refuse(file, "\(path).action.plan", "rule \(name): no plan named \"\(action.plan)\"")
         }

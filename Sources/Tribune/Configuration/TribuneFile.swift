@@ -19,6 +19,7 @@ internal import YAML
 /// alertmanager_config: alertmanager.yml  # who is notified
 /// oncall_config: oncall.yml              # who is called about a problem, and who next
 /// plans: [plans/*.yml]                   # what may be rolled back
+/// verdicts: [{name: podinfo}]            # releases that Flagger or Argo Rollouts move, judged by rollback rules
 /// access_config: access.yml              # who may do what
 /// constitution:
 ///   hash: cdd01ef066bc6cf2               # the hash that every target must expose
@@ -54,6 +55,8 @@ struct TribuneFile {
     var deadMansSwitch: DeadMansSwitchSettings?
     /// Patterns of rollout plans.
     var plans: [String] = []
+    /// The names of verdicts, about releases that other controllers move.
+    var verdicts: [String] = []
     /// The access file; `nil` for the defaults.
     var access: String?
     /// The constitution hash that every target must expose; `nil` for no check.
@@ -147,6 +150,7 @@ struct TribuneFile {
         }
         access = try fields.optionalText("access_config").map { Paths.resolve($0, from: directory) }
         plans = try fields.textList("plans").map { Paths.resolve($0, from: directory) }
+        verdicts = try Self.verdicts(&fields)
         if let node = fields.optional("constitution") {
             var inner = try FieldReader(node, path: "constitution", file: file)
             constitution = try inner.text("hash")

@@ -70,6 +70,25 @@ enum IncidentAlerts {
             isResolved: isOver, generatorURL: externalURL + "/#rollouts", value: isOver ? 0 : 1)
     }
 
+    /// The alert about a rule of a verdict, or its end.
+    static func alert(of notice: VerdictAlert, at now: Timestamp, externalURL: String = "") -> Alert {
+        let name =
+            switch notice.kind {
+            case .tripped: "TribuneVerdictViolated"
+            case .withoutData: "TribuneVerdictWithoutData"
+            }
+        var annotations = notice.annotations.setting(["summary": notice.text])
+        if let summary = notice.annotations["summary"] { annotations.set("rule_summary", to: summary) }
+        return Alert(
+            labels: notice.labels.setting([
+                "alertname": name, "rule": notice.rule, "severity": notice.severity, "verdict": notice.verdict,
+            ]), annotations: annotations, startsAt: min(notice.startsAt, now),
+            endsAt: notice.isOver ? now : now + openFor,
+            isResolved: notice.isOver,
+            generatorURL: externalURL + "/graph?g0.expr=\(QueryEscape.escaped(notice.expression))&g0.tab=1",
+            value: notice.value)
+    }
+
     private static func labels(plan: String, severity: String, _ rule: Labels) -> Labels {
         rule.setting(["alertname": rollbackName, "plan": plan, "severity": severity])
     }

@@ -154,11 +154,12 @@ final class Recorder: Sendable {
     /// Something happened in a rollout or rollback.
     func happened(_ event: RollbackEvent) {
         // A standby sees violations, but makes no decisions.
-        guard isActive.load(ordering: .relaxed) || event.kind != .violation else { return }
+        let isCommon = event.kind == .violation || event.isOfEveryNode
+        guard isActive.load(ordering: .relaxed) || !isCommon else { return }
         guard let kind = LedgerEvent.Kind(rawValue: event.kind.rawValue) else { return }
         var body = event.body
         // Links the decision to the current rules and plans.
-        if kind == .violation || kind == .decision, case .object(let members) = body,
+        if kind == .violation || kind == .decision || kind == .verdict, case .object(let members) = body,
             let identity = configuration.withLock({ $0?.identity })
         {
             body = .object(members + [.init("configuration", .string(identity))])
@@ -169,7 +170,7 @@ final class Recorder: Sendable {
         record(kind, event.at.timestamp.milliseconds, event.subject, body, incident: event.incident)
         if let analysis = event.body["gate"] { hotCache?.put(analysis: analysis) }
         // The measurements that led to a decision are recorded close to it.
-        if event.kind == .decision { flush(ifOlderThan: 0) }
+        if event.kind == .decision || event.kind == .verdict { flush(ifOlderThan: 0) }
     }
 
     /// The incident of a rollback was raised, by this process or again after a restart.

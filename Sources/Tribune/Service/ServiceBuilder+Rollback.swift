@@ -21,6 +21,7 @@ extension ServiceBuilder {
             directory: directory, logger: logger, registry: registry,
             evaluate: { queries.gate($0, $1) })
         settings.rules = configuration.watches
+        settings.verdicts = configuration.verdictRules
         settings.trace = { traces.trace(of: $0) }
         settings.lease = try lease(in: directory, history, recorder)
         let sinks = rollbackSinks(recorder, traces, notifier)
@@ -81,6 +82,16 @@ extension ServiceBuilder {
                 }
                 let ends = IncidentAlerts.resolved(by: report, at: Self.now())
                 if !ends.isEmpty { notifier.receive(ends, origin: .incidents) }
+            },
+            verdict: { [logger, externalURL] alert in
+                if alert.isOver {
+                    logger.info("verdict alert resolved", ["verdict": alert.verdict, "text": alert.text])
+                } else {
+                    logger.warn("verdict alert", ["verdict": alert.verdict, "text": alert.text])
+                }
+                notifier.receive(
+                    [IncidentAlerts.alert(of: alert, at: Self.now(), externalURL: externalURL)], origin: .incidents,
+                    urgent: true)
             })
     }
 }

@@ -82,6 +82,13 @@ struct ServiceSources {
         sources.alerts = { [rules] in rules.snapshots().flatMap(\.rules).flatMap(\.activeAlerts) }
         sources.targets = { [scraper] in scraper.snapshots() }
         sources.command = { [rollback] in rollback.command($0, plan: $1) }
+        sources.verdicts = VerdictSources(
+            standings: { [rollback] in rollback.verdictStandings },
+            ask: { [rollback] (name, question) throws(RollbackRunner.VerdictFault) in try rollback.ask(name, question)
+            },
+            end: { [rollback] (name, person) throws(RollbackRunner.VerdictFault) in
+                try rollback.endVerdict(name, by: person)
+            })
         sources.identities = { [accessControl] in accessControl.identities }
         sources.login = LoginSources(accessControl, url)
         sources.tokens.issue = { [accessControl] in accessControl.issueTokens(for: $0) }

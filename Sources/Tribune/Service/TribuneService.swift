@@ -184,7 +184,8 @@ final class TribuneService: Sendable {
     /// Brings `configuration` into force. Returns what waits, with the reasons.
     func apply(_ configuration: LoadedConfiguration) -> [String] {
         OutgoingPolicy.ofProcess = configuration.outgoing(settings)
-        let waits = rollback.reload(configuration.plans, rules: configuration.watches)
+        let waits = rollback.reload(
+            configuration.plans, rules: configuration.watches, verdicts: configuration.verdictRules)
         for reason in waits { logger.warn("part of a plan not reloaded yet", ["reason": reason]) }
         gates.reload(configuration.file.gates)
         accessControl.reload(AccessPolicy(settings, configuration, url))

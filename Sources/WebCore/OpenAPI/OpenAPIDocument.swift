@@ -81,7 +81,7 @@ public struct OpenAPIDocument: Sendable {
         }
         if endpoint.permission != .probe {
             // The rights of clients without credentials depend on the configuration and on their address.
-            let needsSome = [.gate, .order, .audit, .administer].contains(endpoint.permission)
+            let needsSome = [.gate, .order, .verdict, .audit, .administer].contains(endpoint.permission)
             members.append(.init("security", needsSome ? [["bearer": []]] : [["bearer": []], [:]]))
         }
         members.append(.init("responses", Self.responses(endpoint)))

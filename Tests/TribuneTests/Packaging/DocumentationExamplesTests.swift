@@ -27,7 +27,7 @@ import Testing
     }
 
     private static let sections: [(page: String, files: [(name: String, content: String)])] = {
-        let wanted = ["migrate-", "scaling", "performance", "next-release", "rules-over"]
+        let wanted = ["migrate-", "scaling", "performance", "next-release", "rules-over", "verdicts"]
             .map { "docs/operations/\($0)" }
         var found: [(String, [(String, String)])] = []
         for page in (try? pages()) ?? [] where wanted.contains(where: page.hasPrefix) {

@@ -231,6 +231,26 @@ export const postApiV1Evidence: Operation<'postApiV1Evidence', { 'check': string
   method: 'POST', path: 'v1/evidence', permission: 'order', kind: 'data',
 };
 
+/** Lists the verdicts about releases that other controllers move. */
+export const getApiV1Verdicts: Operation<'getApiV1Verdicts', {}> = {
+  method: 'GET', path: 'v1/verdicts', permission: 'read', kind: 'data',
+};
+
+/** Says whether a release is healthy, as Argo Rollouts asks. The first question about a release begins it. */
+export const getApiV1VerdictsName: Operation<'getApiV1VerdictsName', { 'name': string; 'release'?: string }> = {
+  method: 'GET', path: 'v1/verdicts/{name}', permission: 'verdict', kind: 'data',
+};
+
+/** Answers a webhook of Flagger: 200 for yes, 409 for no, with the reason. */
+export const postApiV1VerdictsNameFlagger: Operation<'postApiV1VerdictsNameFlagger', { 'name': string; 'type'?: 'confirm-rollout' | 'pre-rollout' | 'rollout' | 'confirm-traffic-increase' | 'confirm-promotion' | 'rollback' | 'post-rollout' | 'event'; 'body': unknown }> = {
+  method: 'POST', path: 'v1/verdicts/{name}/flagger', permission: 'verdict', kind: 'text',
+};
+
+/** Ends the release of a verdict, so that the next question begins one anew. */
+export const postApiV1VerdictsNameEnd: Operation<'postApiV1VerdictsNameEnd', { 'name': string }> = {
+  method: 'POST', path: 'v1/verdicts/{name}/end', permission: 'order', kind: 'data',
+};
+
 /** Lists the work that rollbacks left to people, newest first. */
 export const getApiV1RolloutsPlanTasks: Operation<'getApiV1RolloutsPlanTasks', { 'plan': string; 'rollback'?: string; 'state'?: 'open' | 'in_progress' | 'done' | 'dropped' }> = {
   method: 'GET', path: 'v1/rollouts/{plan}/tasks', permission: 'read', kind: 'data',
@@ -347,7 +367,7 @@ export const postApiV1AccessRevoke: Operation<'postApiV1AccessRevoke', { 'refres
 };
 
 /** Lists events of the ledger, newest first. */
-export const getApiV1HistoryEvents: Operation<'getApiV1HistoryEvents', { 'kind'?: readonly ('violation' | 'decision' | 'rollback_step' | 'alert' | 'page' | 'acknowledgement' | 'schedule' | 'silence' | 'deployment' | 'checkpoint' | 'config_change' | 'order' | 'login' | 'denied' | 'token_use' | 'migration' | 'retention' | 'measurements' | 'node_key' | 'erasure' | 'gap' | 'damage')[]; 'subject'?: string; 'service'?: string; 'incident'?: string; 'text'?: string; 'start'?: string | number; 'end'?: string | number; 'cursor'?: string; 'limit'?: number }> = {
+export const getApiV1HistoryEvents: Operation<'getApiV1HistoryEvents', { 'kind'?: readonly ('violation' | 'decision' | 'rollback_step' | 'alert' | 'page' | 'acknowledgement' | 'schedule' | 'silence' | 'deployment' | 'checkpoint' | 'verdict' | 'config_change' | 'order' | 'login' | 'denied' | 'token_use' | 'migration' | 'retention' | 'measurements' | 'node_key' | 'erasure' | 'gap' | 'damage')[]; 'subject'?: string; 'service'?: string; 'incident'?: string; 'text'?: string; 'start'?: string | number; 'end'?: string | number; 'cursor'?: string; 'limit'?: number }> = {
   method: 'GET', path: 'v1/history/events', permission: 'read', kind: 'data',
 };
 

@@ -11,6 +11,7 @@ export const kinds = [
   'silence',
   'deployment',
   'checkpoint',
+  'verdict',
   'config_change',
   'order',
   'login',
