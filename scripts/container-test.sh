@@ -3,8 +3,7 @@
 #
 #   scripts/container-test.sh [--binary FILE]
 #
-# Not part of ./test: it needs root, a release build and a Debian from its mirror. There is no registry here, so the
-# Dockerfile's builder is made of scripts/package-test.sh's base system with the program at /prebuilt/tribune.
+# Not part of ./test: it needs root, a release build and a Debian from its mirror (scripts/container-image.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/packages.sh
@@ -18,7 +17,6 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ -n "$binary" ] || binary=$(packaging/build-release.sh)
-scripts/debian-base.sh .build/tools/debian-bookworm.tar
 
 work=$(mktemp -d /tmp/tribune-image-XXXXXX)
 server=''
@@ -31,28 +29,7 @@ finish() {
 trap finish EXIT
 image() { buildah --root "$work/images" --runroot "$work/state" --storage-driver vfs "$@"; }
 
-say "Making the builder"
-mkdir -p "$work/builder"
-tar -C "$work/builder" -xf .build/tools/debian-bookworm.tar
-[ ! -e /etc/resolv.conf ] || cp --dereference /etc/resolv.conf "$work/builder/etc/resolv.conf"
-cp -r /etc/apt/sources.list* /etc/apt/apt.conf.d "$work/builder/etc/apt/" 2>/dev/null || true
-libraries=$(ldd "$binary" | grep -o '/[^ ]*' | xargs -n 1 basename | sed 's,^,*/,' | xargs dpkg -S 2>/dev/null |
-    sed -n "s/:$(dpkg --print-architecture): .*//p" | grep -v -e '-dev$' -e dbg | sort -u)
-# shellcheck disable=SC2086
-chroot "$work/builder" sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-    --no-install-recommends ca-certificates tzdata "$@"' sh $libraries >"$work/log" 2>&1 || { tail "$work/log" >&2; exit 1; }
-mkdir -p "$work/builder/prebuilt"
-strip --strip-debug -o "$work/builder/prebuilt/tribune" "$binary"
-container=$(image from scratch)
-image add --quiet "$container" "$work/builder" / >/dev/null
-image commit --quiet "$container" localhost/tribune-builder >/dev/null
-image rm "$container" >/dev/null
-rm -rf "$work/builder"
-
-say "Building the image"
-image bud --isolation chroot --format docker --build-arg BUILDER=localhost/tribune-builder \
-    --ignorefile packaging/container/Dockerfile.dockerignore -f packaging/container/Dockerfile -t localhost/tribune . \
-    >"$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; exit 1; }
+scripts/container-image.sh "$binary" "$work"
 fail() { echo "FAILED: $*" >&2; [ ! -e "$work/serve.log" ] || tail "$work/serve.log" >&2; exit 1; }
 configuration=$(image inspect --type image localhost/tribune | jq .Docker.config)
 ask() { jq -r "$1" <<<"$configuration"; }

@@ -51,6 +51,14 @@ tribune check config /etc/tribune/tribune.yml >&2 || fail "the shipped configura
 for link in $(grep -o '](docs/[^)#]*' /usr/share/doc/tribune/README.md | cut -c 3-); do
     [ -e "/usr/share/doc/tribune/$link" ] || fail "README links to $link, which is not installed"
 done
+commands=$(tribune --help | sed -n 's/^  \([^ ].*\)/\1/p' | sed 's/  .*//' | tr ' ' -)
+[ "$(wc -w <<<"$commands")" -gt 20 ] || fail "tribune --help lists $commands"
+for name in $commands; do
+    [ -e "/usr/share/man/man1/tribune-$name.1.gz" ] || fail "no manual page of $name"
+done
+for file in bash-completion/completions/tribune zsh/vendor-completions/_tribune fish/vendor_completions.d/tribune.fish; do
+    [ -s "/usr/share/$file" ] || fail "no completion $file"
+done
 # The administrator changes two files of the package.
 sed -i "s/127.0.0.1:9190/127.0.0.1:$port/" /etc/default/tribune /etc/tribune/prometheus.yml
 sed -i 's/15s/1s/' /etc/tribune/prometheus.yml

@@ -9,16 +9,21 @@ import sys
 
 here = pathlib.Path(__file__).resolve().parent
 plan = (here.parent.parent / "rules" / "plans" / "acgs.yml").read_text()
-services = re.findall(r"^# Listens on port (\d+)\.\n(?:#.*\n)*- name: (\w+)$", plan, re.M)
+services = [
+    (int(port), name) for port, name in re.findall(r"^# Listens on port (\d+)\.\n(?:#.*\n)*- name: (\w+)$", plan, re.M)
+]
 assert len(services) == 7, services
 
 
 def compose():
     text = """# Made by generate.py. The whole stack on one machine: docker compose -f packaging/compose/compose.yml up --build
-# Tribune http://localhost:9190, Grafana http://localhost:3000 (admin, password in .env), the services http://localhost:8000-8006.
+# Tribune http://localhost:9190, Grafana http://localhost:3000 (admin, password in .env), the services http://localhost:8000-8006,
+# their candidates http://localhost:8100-8106 (POST /misbehave?mode=hash makes one fail).
 name: tribune
 x-service: &service
-  image: tribune
+  # Built by the service tribune, and in no registry.
+  image: localhost/tribune
+  pull_policy: never
   restart: unless-stopped
   read_only: true
   cap_drop: [ALL]
@@ -29,6 +34,7 @@ services:
   tribune:
     <<: *service
     build: {context: ../.., dockerfile: packaging/container/Dockerfile}
+    pull_policy: build
     command: [--config.file=/etc/tribune/tribune.yml]
     tmpfs: [/tmp]
     ports: ['127.0.0.1:9190:9190']
@@ -58,14 +64,7 @@ services:
     restart: unless-stopped
     user: '1000:1000'
     volumes: ['./haproxy:/usr/local/etc/haproxy:ro', 'haproxy:/run/haproxy']
-    depends_on: {haproxy-socket: {condition: service_completed_successfully}}
     ports: ['127.0.0.1:8000-8006:8000-8006']
-  # The volume of the admin socket belongs to the user of HAProxy and Tribune.
-  haproxy-socket:
-    image: docker.io/library/haproxy:2.6-bookworm
-    user: '0:0'
-    entrypoint: [chown, '1000:1000', /run/haproxy]
-    volumes: ['haproxy:/run/haproxy']
   alertmanager:
     image: docker.io/prom/alertmanager:v0.27.0
     restart: unless-stopped
@@ -79,6 +78,15 @@ services:
     volumes: ['./grafana/provisioning:/etc/grafana/provisioning:ro', '../../dashboards:/var/lib/grafana/dashboards:ro']
     ports: ['127.0.0.1:3000:3000']
 """
+    targets = ", ".join(f"--target={name}=http://haproxy:{port}/" for port, name in services)
+    text += f"""  # The services' users.
+  traffic:
+    <<: [*service, *limits]
+    entrypoint: [/usr/bin/tribune, loadtest, --quiet, --rate=140, --duration=24h, {targets}]
+    command: []
+    healthcheck: {{disable: true}}
+    depends_on: {{haproxy: {{condition: service_started}}}}
+"""
     for port, name in services:
         for version in ["blue", "green"]:
             text += f"""  {name}-{version}:
@@ -87,12 +95,15 @@ services:
     command: []
     healthcheck: {{disable: true}}
 """
+            if version == "green":
+                text += f"    ports: ['127.0.0.1:{port + 100}:{port}']\n"
     text += """volumes:
   data:
   postgres:
-  haproxy:
+  # The admin socket, for the user of HAProxy and Tribune.
+  haproxy: {driver_opts: {type: tmpfs, device: tmpfs, o: 'uid=1000,gid=1000,mode=0750'}}
 secrets:
-  history: {environment: TRIBUNE_HISTORY}
+  history: {file: secrets/history}
 """
     return text
 

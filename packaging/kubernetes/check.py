@@ -121,6 +121,12 @@ def references(documents):
     """Names that stand for nothing."""
     names = {(document["kind"], document["metadata"]["name"]) for document in documents}
     wrong = []
+    spaces = {document["metadata"].get("namespace") for document in documents if document["kind"] != "Namespace"}
+    if len(spaces) > 1:
+        wrong.append(f"the namespaces {sorted(map(str, spaces))}: an overlay must set one for everything")
+    pods = [
+        document["spec"]["template"]["metadata"]["labels"] for document in documents if document["kind"] == "StatefulSet"
+    ]
 
     def needs(kind, name, where):
         if (kind, name) not in names:
@@ -135,6 +141,10 @@ def references(documents):
             for volume in spec["template"]["spec"]["volumes"]:
                 if "configMap" in volume:
                     needs("ConfigMap", volume["configMap"]["name"], where)
+        if document["kind"] == "NetworkPolicy":
+            wanted = spec["podSelector"].get("matchLabels", {})
+            if not any(wanted.items() <= labels.items() for labels in pods):
+                wrong.append(f"{where} selects no pod: {wanted}")
         if document["kind"] == "HorizontalPodAutoscaler":
             needs(spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"], where)
         if document["kind"] == "RoleBinding":
