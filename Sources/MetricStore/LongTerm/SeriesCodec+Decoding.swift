@@ -119,7 +119,7 @@ extension SeriesCodec {
             }
         } else {
             // A product with the inverse is not exact.
-            let scale = powers[power]
+            let scale = DecimalScale.powers[power]
             for index in 0..<wanted {
                 unsafe values[index] = (Double(Int64(bitPattern: values[index])) / scale).bitPattern
             }

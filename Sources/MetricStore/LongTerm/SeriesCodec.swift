@@ -27,7 +27,6 @@ internal import MetricModel
     static let hasGaps: UInt8 = 4
     static let hasExceptions: UInt8 = 8
     static let bitFrame = 64
-    static let powers: [Double] = (0...15).map { power in (0..<power).reduce(1) { product, _ in product * 10 } }
 
     /// Appends the encoding of the rows in `masks`, of `rowCount` rows. Appends nothing if no row is present.
     ///
@@ -116,9 +115,10 @@ internal import MetricModel
         var exceptions = 0
         for index in values.indices {
             let value = unsafe Double(bitPattern: values[index])
-            if exactInteger(value, power) != nil { continue }
-            if let higher = (power + 1..<max(power + 1, powers.count)).first(where: { exactInteger(value, $0) != nil })
-            {
+            if DecimalScale.exactInteger(value, power) != nil { continue }
+            if let higher = (power + 1..<max(power + 1, DecimalScale.powers.count)).first(where: {
+                DecimalScale.exactInteger(value, $0) != nil
+            }) {
                 power = higher
             } else {
                 exceptions += 1
@@ -129,7 +129,7 @@ internal import MetricModel
         var places: [Int] = []
         var last: Int64 = 0
         for index in values.indices {
-            if let integer = exactInteger(unsafe Double(bitPattern: values[index]), power) {
+            if let integer = DecimalScale.exactInteger(unsafe Double(bitPattern: values[index]), power) {
                 last = integer
             } else {
                 places.append(index)
@@ -155,16 +155,6 @@ internal import MetricModel
         }
         unsafe StepFrames.encode(UnsafeBufferPointer(integers), orders: 0...1, to: &bytes)
         return head
-    }
-
-    @inline(__always)
-    private static func exactInteger(_ value: Double, _ power: Int) -> Int64? {
-        let scaled = power == 0 ? value : (value * powers[power]).rounded()
-        // NaN fails this comparison; -0 and fractions fail the next one.
-        guard scaled.magnitude <= 0x1p53 else { return nil }
-        let integer = Int64(scaled)
-        let back = power == 0 ? Double(integer) : Double(integer) / powers[power]
-        return back.bitPattern == value.bitPattern ? integer : nil
     }
 
     private static func appendBits(_ values: UnsafeBufferPointer<UInt64>, _ bytes: inout [UInt8]) {

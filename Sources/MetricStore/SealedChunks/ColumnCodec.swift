@@ -34,10 +34,6 @@ package typealias RowMask = UInt16
     private static let hasStale: UInt8 = 0x80
     private static let widestStep = 56
 
-    private static let powers: [Double] = [
-        1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-    ]
-
     /// Encodes the values of the rows in `present`, of `rowCount` rows.
     ///
     /// - Parameters:
@@ -171,17 +167,19 @@ extension ColumnCodec {
         for index in values.indices {
             let value = unsafe Double(bitPattern: values[index])
             while true {
-                if let integer = exactInteger(value, power) {
+                if let integer = DecimalScale.exactInteger(value, power) {
                     unsafe integers[index] = integer
                     break
                 }
                 power += 1
-                if power == powers.count { return nil }
+                if power == DecimalScale.powers.count { return nil }
             }
         }
         if power > 0 {
             for index in values.indices {
-                guard let integer = exactInteger(unsafe Double(bitPattern: values[index]), power) else { return nil }
+                guard let integer = DecimalScale.exactInteger(unsafe Double(bitPattern: values[index]), power) else {
+                    return nil
+                }
                 unsafe integers[index] = integer
             }
         }
@@ -190,20 +188,10 @@ extension ColumnCodec {
 
     /// The same for one value.
     private static func wholeNumber(_ value: Double) -> (integer: Int64, power: Int)? {
-        for power in powers.indices {
-            if let integer = exactInteger(value, power) { return (integer, power) }
+        for power in DecimalScale.powers.indices {
+            if let integer = DecimalScale.exactInteger(value, power) { return (integer, power) }
         }
         return nil
-    }
-
-    @inline(__always)
-    private static func exactInteger(_ value: Double, _ power: Int) -> Int64? {
-        let scaled = power == 0 ? value : (value * powers[power]).rounded()
-        // NaN fails this comparison; ±0 and fractions fail the next one.
-        guard scaled.magnitude <= 0x1p53 else { return nil }
-        let integer = Int64(scaled)
-        let back = power == 0 ? Double(integer) : Double(integer) / powers[power]
-        return back.bitPattern == value.bitPattern ? integer : nil
     }
 
     /// Writes first value and steps, unless raw values are shorter.
@@ -256,13 +244,13 @@ extension ColumnCodec {
             let value = unsafe UInt64(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             for index in 0..<count { unsafe values[index] = value }
         case level:
-            let value = unsafe Double(readVarint(input, &offset)) / powers[Int(head >> 2 & 15)]
+            let value = unsafe Double(readVarint(input, &offset)) / DecimalScale.powers[Int(head >> 2 & 15)]
             for index in 0..<count { unsafe values[index] = value.bitPattern }
         case whole:
             unsafe decodeSteps(input, &offset, count) { index, integer in
                 unsafe values[index] = UInt64(bitPattern: integer)
             }
-            let scale = powers[Int(head >> 2 & 15)]
+            let scale = DecimalScale.powers[Int(head >> 2 & 15)]
             if scale == 1 {
                 for index in 0..<count {
                     unsafe values[index] = Double(Int64(bitPattern: values[index])).bitPattern
