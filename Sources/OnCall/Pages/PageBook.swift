@@ -6,77 +6,6 @@ public import MetricModel
 /// returns, and only then carries the actions out. So whatever crashes, a step fires once, and a call whose delivery is
 /// unknown is sent again with the number that it had.
 public struct PageBook: Equatable, Sendable {
-    /// A page with its problem and what people did.
-    public struct Entry: Equatable, Sendable {
-        /// The page.
-        public internal(set) var page: Page
-        /// The problem as its source described it last.
-        public internal(set) var problem: Problem
-        /// Remarks, the oldest first.
-        public internal(set) var notes: [Note] = []
-        /// The signed links that were used.
-        public internal(set) var usedLinks: [String] = []
-        /// Who acknowledged, snoozed or resolved it last.
-        public internal(set) var actor: String?
-        /// The alarm that was raised and not taken back.
-        public internal(set) var alarm: PageAlarm?
-        /// The receivers that had calls and have not heard yet that the page is resolved.
-        public internal(set) var closing: [String] = []
-        /// How often one of them has not taken it.
-        public internal(set) var closingFailures = 0
-        /// Why nobody is called although the page escalates; `nil` if people are called.
-        public internal(set) var hold: Hold?
-        /// Whether the problem comes and goes, so that its end does not end the page at once.
-        public internal(set) var isFlapping = false
-        /// When the machine has to look at it next; `nil` for not by itself.
-        public internal(set) var wakeAt: Timestamp?
-        /// Grows with each change, so that of two copies the newer one is known.
-        public internal(set) var revision: Int64 = 0
-
-        init(page: Page, problem: Problem) {
-            self.page = page
-            self.problem = problem
-        }
-    }
-
-    /// Why nobody is called about a page for now. A value.
-    public enum Hold: Equatable, Sendable {
-        /// The page of something that the service needs is open.
-        case child(of: String)
-        /// The problem flaps, and is away since then; its source.
-        case quiet(since: Timestamp, source: String)
-    }
-
-    /// A remark of a person.
-    public struct Note: Equatable, Sendable {
-        /// When it was made.
-        public var at: Timestamp
-        /// Who made it.
-        public var by: String
-        /// Its text.
-        public var text: String
-    }
-
-    /// Something the shell has to do after it has stored the changes.
-    public enum Action: Equatable, Sendable {
-        /// Send the call.
-        case call(Page.Call, Entry)
-        /// Say to these receivers, which had calls, that the page is resolved.
-        case sendResolved([String], Entry)
-        /// Say to these receivers, which had calls, that somebody acts. Not repeated: it calls nobody.
-        case sendAcknowledged([String], Entry)
-        /// Send a digest.
-        case sendDigest(DigestContent)
-        /// Put it into the record.
-        case record(PageEvent)
-        /// Put it into the record.
-        case recordSchedule(ScheduleEvent)
-        /// Others must hear that people are not reached.
-        case raise(PageAlarm)
-        /// An alarm is over.
-        case takeBack(PageAlarm)
-    }
-
     /// The most pages that are not resolved.
     public static let capacity = 5000
     /// The most resolved pages that are remembered.
@@ -87,15 +16,15 @@ public struct PageBook: Equatable, Sendable {
     private static let closing = (attempts: 30, pause: Milliseconds.seconds(30))
 
     /// People, schedules and policies, as they are in force.
-    public private(set) var roster: Roster
+    public internal(set) var roster: Roster
     /// The same as the configuration has them.
-    private var configured: Roster
+    var configured: Roster
     /// The calendars of schedules as they were read last.
-    private var calendars: [String: [Schedule.Shift]] = [:]
+    var calendars: [String: [Schedule.Shift]] = [:]
     /// The overrides that were planned while the service runs, by their ids.
-    private(set) var planned: [String: PlannedOverride] = [:]
+    var planned: [String: PlannedOverride] = [:]
     /// The browsers that are notified of calls, by their ids.
-    public private(set) var browsers: [String: Browser] = [:]
+    public internal(set) var browsers: [String: Browser] = [:]
     /// The pages by their ids: those that are not resolved, and the last ones that are.
     public internal(set) var entries: [String: Entry] = [:]
     /// The open page of each problem.
@@ -107,9 +36,9 @@ public struct PageBook: Equatable, Sendable {
     /// Resolved pages of which not all receivers have heard.
     private(set) var closing: Set<String> = []
     /// The pages, overrides and browsers that changed since the last call of ``takeChanges()``.
-    private var changed: Set<String> = []
+    var changed: Set<String> = []
     /// Those that were forgotten since.
-    private var forgotten: Set<String> = []
+    var forgotten: Set<String> = []
 
     /// No pages.
     public init(_ roster: Roster) {
@@ -254,7 +183,7 @@ public struct PageBook: Equatable, Sendable {
     }
 
     /// Lets the page do what is due.
-    private mutating func advance(_ entry: inout Entry, at now: Timestamp) -> [Action] {
+    mutating func advance(_ entry: inout Entry, at now: Timestamp) -> [Action] {
         if entry.hold != nil { return [] }
         let before = entry.page.state
         let pageActions = entry.page.clockReached(now, roster: roster)
@@ -315,68 +244,6 @@ public struct PageBook: Equatable, Sendable {
             if case .snoozed = entry.page.state {} else { entry.wakeAt = entry.wakeAt.map { $0 + span } }
             keep(entry)
         }
-    }
-
-    /// Other people, schedules and policies are in force. Pages go on; one whose policy is gone raises an alarm.
-    public mutating func reconfigured(_ roster: Roster, at now: Timestamp) -> [Action] {
-        configured = roster
-        calendars = calendars.filter { roster.schedules[$0.key]?.source != nil }
-        bringIntoForce()
-        expectHeartbeats(at: now)
-        digestDues = [:]
-        var actions: [Action] = []
-        for id in open.values.sorted() {
-            guard var entry = entries[id] else { continue }
-            let before = entry
-            actions += advance(&entry, at: now)
-            if entry != before { keep(entry) }
-        }
-        return actions
-    }
-
-    /// The calendar of a schedule was read.
-    ///
-    /// - Parameter shifts: ascending, without overlaps.
-    public mutating func calendarRead(_ schedule: String, _ shifts: [Schedule.Shift]) {
-        guard configured.schedules[schedule]?.source != nil else { return }
-        calendars[schedule] = shifts
-        bringIntoForce()
-    }
-
-    private mutating func bringIntoForce() {
-        roster = configured
-        for (name, shifts) in calendars { roster.schedules[name]?.calendar = shifts }
-        // One of a person who is gone would call nobody.
-        for override in planned.values.sorted(by: { ($0.at, $0.id) < ($1.at, $1.id) })
-        where roster.people[override.person] != nil {
-            roster.schedules[override.schedule]?.planned.append(.init(person: override.person, times: override.times))
-        }
-    }
-
-    /// Puts a new or changed override in force.
-    mutating func keep(_ override: PlannedOverride) {
-        planned[override.id] = override
-        changed.insert(override.id)
-        bringIntoForce()
-    }
-
-    mutating func forget(override id: String) {
-        planned[id] = nil
-        changed.remove(id)
-        forgotten.insert(id)
-        bringIntoForce()
-    }
-
-    /// Puts a new or changed browser in force.
-    mutating func keep(_ browser: Browser) {
-        browsers[browser.id] = browser
-        changed.insert(browser.id)
-    }
-
-    mutating func forget(browser id: String) {
-        browsers[id] = nil
-        changed.remove(id)
-        forgotten.insert(id)
     }
 
     // MARK: Bookkeeping
