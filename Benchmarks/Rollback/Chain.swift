@@ -8,11 +8,13 @@ import RolloutRunner
 import RuleEngine
 import RuleModel
 import Runtime
+import Synchronization
 import TestSupport
 
 /// Store, rules, controller and a real HAProxy, connected as in the service. Scrapes are committed manually.
 final class Chain {
     let directory = TemporaryDirectory()
+    private let store: MetricStore
     private let lane: Lane
     private let slot: RingSlot
     private let rules: RuleRunner
@@ -21,9 +23,11 @@ final class Chain {
     private let plan: RolloutPlan
     private var time = SystemClock.wallMilliseconds()
 
-    init(_ plan: String) throws {
+    /// - Parameter journals: the directory of journals; `nil` for one of its own.
+    init(_ plan: String, journals: String? = nil) throws {
         self.plan = try RolloutPlan(parsing: plan, file: "plan.yml")
         let store = try MetricStore(StoreConfiguration(), registry: nil)
+        self.store = store
         lane = try store.openLane("scrape")
         slot = try lane.slot(for: ["__name__": "quality", "job": "bench"])
         let text = """
@@ -36,7 +40,7 @@ final class Chain {
         let reports = Mailbox<RollbackReport>(capacity: 100)
         self.reports = reports
         let rollback = try RollbackRunner(
-            plans: [self.plan], settings: .init(directory: directory.path),
+            plans: [self.plan], settings: .init(directory: journals ?? directory.path),
             sinks: RollbackSinks(report: { reports.send($0) }))
         self.rollback = rollback
         rules = RuleRunner(
@@ -74,13 +78,66 @@ final class Chain {
         }
     }
 
+    /// Seconds of samples for ``load(threads:)``.
+    fileprivate static let loadSeconds: Int64 = 300
+
+    /// Threads that compute the rates of 2,000 series at 300 times, again and again.
+    func load(threads: Int) throws -> QueryLoad {
+        let lane = try store.openLane("load")
+        let slots = try (0..<2000).map { try lane.slot(for: ["__name__": "load", "number": "\($0)"]) }
+        let end = Timestamp(milliseconds: time)
+        for second in 0..<Self.loadSeconds {
+            var row = lane.beginAppend(at: end + .seconds(second - Self.loadSeconds))
+            for (number, slot) in slots.enumerated() { row.append(slot, Double(second * Int64(number))) }
+            try row.commit()
+        }
+        return try QueryLoad(store, query: "sum(rate(load[1m]))", end: end, threads: threads)
+    }
+
     /// Commits a violation and returns the report of the resulting rollback.
-    func violate() throws -> RollbackReport {
+    ///
+    /// - Parameter mend: called when the first shift has been acknowledged, so that the rollback can end.
+    func violate(mend: (() throws -> Void)? = nil) throws -> RollbackReport {
         try commit(0.5)
+        if let mend {
+            guard Loopback.eventually({ self.rollback.snapshots[0].services[0].routes[0].view.observed == .allStable })
+            else { throw BenchmarkFailure("no shift: \(rollback.snapshots)") }
+            try mend()
+        }
         let deadline = SystemClock.monotonicNanoseconds() + 30_000_000_000
         guard case .message(let report) = reports.receive(deadline: deadline), report.rollback.verdict?.isValid == true
         else { throw BenchmarkFailure("no valid rollback: \(rollback.snapshots)") }
         return report
+    }
+}
+
+/// Threads that evaluate a heavy query again and again.
+final class QueryLoad: Sendable {
+    private let isOver = Atomic<Bool>(false)
+    private let threads = Mutex<[WorkerThread]>([])
+
+    fileprivate init(_ store: MetricStore, query: String, end: Timestamp, threads count: Int) throws {
+        let expression = try Expression.parse(query)
+        for number in 0..<count {
+            let thread = try WorkerThread("query \(number)") { [self] in
+                let prepared = QueryEngine().prepare(expression)
+                let start = end + .milliseconds(-Chain.loadSeconds * 1000)
+                while !isOver.load(ordering: .relaxed) {
+                    do throws(QueryError) {
+                        _ = try prepared.range(start: start, end: end, step: .seconds(1), from: store)
+                    } catch {
+                        print("a query failed: \(error)")
+                        return
+                    }
+                }
+            }
+            threads.withLock { $0.append(thread) }
+        }
+    }
+
+    func end() {
+        isOver.store(true, ordering: .relaxed)
+        for thread in threads.withLock({ $0 }) { thread.join() }
     }
 }
 

@@ -23,11 +23,13 @@ final class Proxy: LoadedProxy {
     /// Requests that green is working on.
     let busy: Busy
     private let servers: [HTTPServer]
-    private let process: ChildProcess
+    private var process: ChildProcess
+    private let services: [String]
 
     var socket: String { directory.file("admin.sock") }
 
     init(services: [String]) throws {
+        self.services = services
         let busy = Busy()
         self.busy = busy
         let (blue, green) = (try Self.server(nil), try Self.server(busy))
@@ -55,11 +57,28 @@ final class Proxy: LoadedProxy {
 
             """ + (uses + ["    default_backend \(services[0])"] + backends).joined(separator: "\n") + "\n",
             to: "haproxy.cfg")
-        process = try ChildProcess(
+        process = try Self.launch(directory)
+        try waitUntilUp()
+    }
+
+    private static func launch(_ directory: TemporaryDirectory) throws -> ChildProcess {
+        try ChildProcess(
             ["/usr/sbin/haproxy", "-db", "-f", directory.file("haproxy.cfg")], output: .file(directory.file("log")))
+    }
+
+    private func waitUntilUp() throws {
         guard Loopback.eventually({ self.areUp(services) }) else {
             throw BenchmarkFailure("HAProxy did not come up: \(FileText.read(directory.file("log")) ?? "")")
         }
+    }
+
+    /// Ends HAProxy.
+    func end() { process.stop(graceMilliseconds: 200) }
+
+    /// Starts it again after ``end()``.
+    func start() throws {
+        process = try Self.launch(directory)
+        try waitUntilUp()
     }
 
     deinit {
@@ -120,7 +139,12 @@ final class Proxy: LoadedProxy {
 
     /// The route of `service` through this proxy, as written in a plan.
     func route(_ service: String) -> String {
-        "routes: [{haproxy: {address: \(socket), stable: [\(service)/blue], candidate: [\(service)/green]}, isolate: drain}]"
+        "routes: [\(router(service))]"
+    }
+
+    /// The route itself.
+    func router(_ service: String) -> String {
+        "{haproxy: {address: \(socket), stable: [\(service)/blue], candidate: [\(service)/green]}, isolate: drain}"
     }
 }
 

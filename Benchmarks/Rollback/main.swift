@@ -1,8 +1,8 @@
 // Measures rollbacks through the real chain and a real HAProxy on loopback.
-// Usage: swift run -c release
-// RollbackBenchmark [shift [TRIPS] | seven [TRIPS] | drain [ROLLBACKS [PER_SECOND]] | nginx [ROLLBACKS [PER_SECOND]] |
-// kill [TIMES]] Without an argument: shift, seven, drain and nginx, which is drain through nginx. `kill` needs
-// RollbackCrashProcess, built the same way.
+// Usage: swift run -c release RollbackBenchmark [shift [TRIPS] | seven [TRIPS] | dead-route [TRIPS] | full-disk [TRIPS] |
+// queries [TRIPS] | drain [ROLLBACKS [PER_SECOND]] | nginx [ROLLBACKS [PER_SECOND]] | kill [TIMES]]
+// Without an argument: shift, seven, drain and nginx, which is drain through nginx. `kill` needs RollbackCrashProcess,
+// built the same way, and `full-disk` a small file system: see `Trouble`.
 import Glibc
 
 let arguments = Array(CommandLine.arguments.dropFirst())
@@ -22,6 +22,8 @@ do {
     case "nginx":
         try Drain.run(numbers.first ?? 20, perSecond: numbers.dropFirst().first ?? 10_000, through: NginxProxy())
     case "kill": try Kills.run(numbers.first ?? 100)
+    case let name? where Trouble(rawValue: name) != nil:
+        try Trouble(rawValue: name)?.run(numbers.first ?? 200)
     case let other?: throw BenchmarkFailure("unknown measurement \(other)")
     }
 } catch {
