@@ -27,7 +27,7 @@ struct ExecRouter: TrafficRouter {
     ) throws(RouterError) {
         try fence.check(operation)
         _ = try Program.run(
-            command, input: RouterMessage.request(name, split, operation).encoded,
+            command, input: RouterMessage.request(name, split, admitsTesters: route.admitsTesters, operation).encoded,
             environment: [
                 "TRIBUNE_IDEMPOTENCY_KEY": "\(operation.key)/\(name)", "TRIBUNE_EPOCH": String(operation.epoch),
             ], timeout: timeout)

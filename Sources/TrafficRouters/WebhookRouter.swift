@@ -23,7 +23,7 @@ struct WebhookRouter: TrafficRouter {
     }
 
     private func post(_ name: String, _ split: TrafficSplit?, _ operation: RouterOperation) throws(RouterError) {
-        let body = RouterMessage.request(name, split, operation).encoded
+        let body = RouterMessage.request(name, split, admitsTesters: route.admitsTesters, operation).encoded
         try fence.check(operation)
         _ = try send(
             "POST", route.url,

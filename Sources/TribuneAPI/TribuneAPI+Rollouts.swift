@@ -14,6 +14,7 @@ enum RolloutOrderVerb: String, CaseIterable {
     case start, pause, resume, promote, abort, rollback
     case abandonRoute = "abandon-route"
     case acknowledge, adopt, observe
+    case finishUpgrade = "finish-upgrade"
 
     /// The order to the engine.
     ///
@@ -33,6 +34,7 @@ enum RolloutOrderVerb: String, CaseIterable {
         case .acknowledge: .acknowledge
         case .adopt: .adopt
         case .observe: .observe(for: span)
+        case .finishUpgrade: .finishUpgrade
         }
     }
 }

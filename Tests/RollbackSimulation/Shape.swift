@@ -75,6 +75,9 @@ public struct Shape: Sendable {
         if random.chance(0.12) { cannotGoBack(&random) }
         if random.chance(0.25) { hasHooks(&random) }
         if !isUnmanaged, random.chance(0.1) { rule.action.reduceTo = Int(random.pick(1...30)) }
+        if random.chance(0.15) {
+            for index in plan.services.indices { plan.services[index].stages.insert(.testersOnly, at: 0) }
+        }
     }
 
     /// A plan with hooks at some of the moments.

@@ -19,7 +19,8 @@ extension World {
             routers[route]?.silentUntil = end
             routers[route]?.troubledAt = end
         case .drift:
-            routers[route]?.live = TrafficSplit(candidate: Int(dice.pick(0...100)))
+            let split = anySplit(&dice)
+            routers[route]?.live = split
             routers[route]?.troubledAt = now
         case .blackout:
             routers[route]?.live = nil
@@ -66,9 +67,16 @@ extension World {
         }
     }
 
+    /// Any split that the routes of the plan may have.
+    private func anySplit(_ dice: inout SplitMix, below limit: Int64 = 101) -> TrafficSplit {
+        let percent = Int(dice.pick(0...limit - 1))
+        if percent < 20, plan.services[0].stages[0].isForTesters { return .testersOnly }
+        return TrafficSplit(candidate: percent) ?? .allStable
+    }
+
     private mutating func switchByOthers(_ service: RolloutPlan.Service, _ dice: inout SplitMix) {
         guard lastState.phase == .idle else { return }
-        let split = TrafficSplit(candidate: dice.chance(0.3) ? 100 : Int(dice.pick(0...99)))
+        let split = dice.chance(0.3) ? .allCandidate : anySplit(&dice, below: 100)
         for index in service.routes.indices where dice.chance(0.8) {
             routers[RouteID(service.name, index)]?.live = split
             routers[RouteID(service.name, index)]?.troubledAt = now
@@ -112,7 +120,7 @@ extension World {
             }
             // A checkpoint may have any weights, also higher ones than now.
             let weights = plan.services.map {
-                ($0.name, TrafficSplit(candidate: Int(dice.pick(0...100))) ?? .allStable)
+                ($0.name, anySplit(&dice))
             }
             let generation = lastState.generation
             command(
@@ -131,7 +139,10 @@ extension World {
         epoch += 1
         forgetReadings()
         // It has its own journal, so only the shifted traffic is visible.
-        if dice.chance(0.5) { routers[route]?.live = TrafficSplit(candidate: Int(dice.pick(0...100))) }
+        if dice.chance(0.5) {
+            let split = anySplit(&dice)
+            routers[route]?.live = split
+        }
         schedule(.leaseReturns, after: dice.pick(100...10_000))
         if sabotage != .ignoresLeaseLoss { loseLease() }
         leaseLost = true

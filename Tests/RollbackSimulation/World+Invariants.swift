@@ -32,7 +32,9 @@ extension World {
         // An incident that was about to be raised is not raised any more, so there is nothing to read.
         // Without a stable version no rollback is possible, so a candidate must have everything.
         if new.phase == .retired { memory.unread = [] }
-        if isTakenOver { memory.unread = memory.unread.filter { new.services[$0.service]?.split.candidate ?? 0 > 0 } }
+        if isTakenOver {
+            memory.unread = memory.unread.filter { new.services[$0.service]?.split ?? .allStable > .allStable }
+        }
         if !isTakenOver, new.generation != old.generation {
             memory.unread = []
             check(
@@ -63,7 +65,7 @@ extension World {
             }
             // Actions that another node did not record count as not done, and are not steps of this one.
             if !isTakenOver, service.progress != before.progress { moved(name, from: before, to: service, new, old) }
-            guard service.split.candidate > before.split.candidate else { continue }
+            guard service.split > before.split else { continue }
             check(.lostRecord, new.loss == nil, "\(name) rises, and a record was lost")
             check(.noRiseWhileTripped, new.phase == .promoting, "\(name) rises in phase \(new.phase.name)")
             checkCooldown(name, new.cooldownUntil)
@@ -185,7 +187,7 @@ extension World {
         switch commanded {
         case .start, .startOnly: true
         case .pause, .resume, .promote, .promoteWithoutData, .promoteFully, .abort, .rollback, .restore, .abandonRoute,
-            .adopt, .observe, .acknowledge, nil:
+            .adopt, .observe, .acknowledge, .finishUpgrade, nil:
             false
         }
     }
@@ -244,15 +246,15 @@ extension World {
         check(.weights, (0...100).contains(split.candidate), "\(split)")
         let meant = keys.updateValue(split, forKey: operation.key) ?? split
         check(.recovery, meant == split, "\(operation.key) meant \(meant) before, and \(split) now")
-        let before = router.seen?.split?.candidate ?? 0
-        if split.candidate < before || split == .allStable {
+        let before = router.seen?.split ?? .allStable
+        if split < before || split == .allStable {
             // A stage waits until every route has been read, for a short time.
             let isStage = if case .shifting = wanted.progress { !wanted.isRestoring } else { false }
             let isRecent = router.seenAt == now || isStage && now < router.seenAt + .seconds(5)
             let isVerified = router.seen?.stable == .healthy && isRecent
             check(.healthyTarget, isVerified, "\(name) shifted to a stable version that was not verified healthy")
         }
-        if split.candidate > before { checkRise(name, split) }
+        if split > before { checkRise(name, split) }
         guard case .rollingBack = wanted.progress, let rollback = lastState.rollback else { return }
         let isIrreversible = memory.irreversible[name] == lastState.generation
         check(.irreversible, !isIrreversible, "\(name) goes back, and cannot")
@@ -363,7 +365,7 @@ extension World {
     /// Whether the live weight of a candidate is too low, and must stay so.
     private func isHeldBack(_ route: RouteID, _ state: RolloutState, _ freezes: Set<String>) -> Bool {
         guard let service = state.services[route.service],
-            service.split.candidate > (routers[route]?.live?.candidate ?? 0)
+            service.split > routers[route]?.live ?? .allStable
         else { return false }
         if state.doubts.contains(route.service), isStuck(route.service) { return true }
         // Before all of them were read, and without the journal, nothing rises.
@@ -418,8 +420,8 @@ extension World {
             let isTripped = rules["f;g;R"]?.tracks[element.labels].map { $0.state != .armed } ?? false
             let left = order.targets(of: element.service, rule.action.scope).filter { name in
                 // A reduction leaves its share, and its way down goes on in the next process.
-                isTripped && !isStuck(name) && state.services[name]?.split.candidate ?? 0 > rule.action.reduceTo ?? 0
-                    && routes(of: name).contains { routers[$0]?.live?.candidate ?? 0 > 0 }
+                isTripped && !isStuck(name) && state.services[name]?.split ?? .allStable > highestAfterTrip
+                    && routes(of: name).contains { routers[$0]?.live ?? .allStable > .allStable }
             }
             check(.handledTrip, left.isEmpty, "the trip of \(element.service) is over, \(left) has traffic")
         }

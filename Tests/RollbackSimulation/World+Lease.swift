@@ -117,7 +117,7 @@ extension World {
         memory.cooldownUntil = state.cooldownUntil ?? Instant(nanoseconds: 0)
         memory.abortedGenerations.remove(state.generation)
         // Nobody takes back a service that cannot go back.
-        let open = state.services.filter { $0.value.split.candidate > 0 && !isStuck($0.key) }
+        let open = state.services.filter { $0.value.split > .allStable && !isStuck($0.key) }
         memory.unread = Set(open.keys.flatMap { routes(of: $0) })
         for (name, service) in state.services {
             let isBack =
@@ -132,8 +132,8 @@ extension World {
     /// The node that took over has been told how the traffic of `name` is divided. Where the candidate has what was
     /// recorded, it was not being taken back.
     mutating func nodeRead(_ route: RouteID, _ inspection: Inspection) {
-        let recorded = lastState.services[route.service]?.split.candidate ?? 0
-        if inspection.split?.candidate ?? 0 >= recorded { memory.unread.remove(route) }
+        let recorded = lastState.services[route.service]?.split ?? .allStable
+        if inspection.split ?? .allStable >= recorded { memory.unread.remove(route) }
     }
 
     // MARK: candidates

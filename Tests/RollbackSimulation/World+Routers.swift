@@ -51,11 +51,11 @@ extension World {
                     router.live = split
                     check(.weights, router.live.map { $0.stable + $0.candidate } == 100, "weights do not sum to 100")
                 }
-                if split.candidate > 0 { router.isIsolated = false }
+                if split > .allStable { router.isIsolated = false }
             case .isolate: router.isIsolated = true
             }
         }
-        router.candidateRequests += UInt64(router.live?.candidate ?? 0)
+        router.candidateRequests += UInt64(router.live.map { max($0.candidate, $0.isForTesters ? 1 : 0) } ?? 0)
         if isRefused { router.troubledAt = now }
         let isLost = injector.strikes(.lostReply)
         if isLost { router.troubledAt = now }

@@ -61,7 +61,7 @@ extension World {
     private func outcome(of element: Element) -> RuleModel.Outcome {
         guard now < element.until else { return .healthy }
         // A bad candidate is seen only while it has traffic.
-        let hasTraffic = routes(of: element.service).contains { (routers[$0]?.live?.candidate ?? 0) > 0 }
+        let hasTraffic = routes(of: element.service).contains { routers[$0]?.live ?? .allStable > .allStable }
         return switch element.condition {
         case .healthy: .healthy
         case .bad: hasTraffic ? .violated : .healthy
@@ -77,13 +77,18 @@ extension World {
             services: sabotage == .asksForNoData ? [] : plan.services.map(\.name), firstData: firstData)
     }
 
+    /// The most that a trip leaves to a candidate.
+    var highestAfterTrip: TrafficSplit {
+        rule.action.reduceTo.flatMap(TrafficSplit.init(candidate:)) ?? .allStable
+    }
+
     private var firstData: Milliseconds { rule.longestRange + .milliseconds(2 * shape.interval) }
 
     /// Whether the candidate has had traffic for so long that its data are certainly missing.
     private func isDue(_ name: String) -> Bool {
         // A node that does not know yet what another one did waits for no data of it.
         guard sabotage != .asksForNoData, !(leaseLost && isHandedOver), let service = lastState.services[name],
-            service.split.candidate > 0,
+            service.split > .allStable,
             let since = service.trafficSince
         else { return false }
         return clock >= since + firstData
@@ -138,7 +143,7 @@ extension World {
         }
         let targets = order.targets(of: name, rule.action.scope)
         let traffic = targets.filter { name in
-            (controller.state.services[name]?.split.candidate ?? 0) > (rule.action.reduceTo ?? 0) && !isStuck(name)
+            controller.state.services[name]?.split ?? .allStable > highestAfterTrip && !isStuck(name)
         }
         if controller.state.observingUntil != nil {
             let isTold = traffic.isEmpty || told.contains { $0.contains("/no-shift: ") }

@@ -7,7 +7,7 @@ extension World {
     /// The routers of `name` were read while there may be no rollout.
     mutating func readWithoutRollout(_ name: String) {
         guard lastState.phase == .idle, lastState.loss == nil else { return }
-        let isTaken = routes(of: name).contains { routers[$0]?.seen?.split?.candidate ?? 0 > 0 }
+        let isTaken = routes(of: name).contains { routers[$0]?.seen?.split ?? .allStable > .allStable }
         firstRead[name] = isTaken ? firstRead[name] ?? clock : nil
     }
 
@@ -33,7 +33,7 @@ extension World {
         }
         for name in names {
             let hasStable = routes(of: name).allSatisfy { route in
-                guard let split = routers[route]?.seen?.split, split.candidate > 0 else { return true }
+                guard let split = routers[route]?.seen?.split, split > .allStable else { return true }
                 return split.stable > 0
             }
             check(.unmanaged, hasStable, "\(name) goes back, and its stable version has no traffic")

@@ -19,6 +19,8 @@ struct MachineBench {
     var measure: (_ rule: String, _ service: String, _ percent: Int, _ since: Instant?) -> RollbackMeasurement.Element?
     /// The share of each candidate, by service.
     var live: [String: Int] = [:]
+    /// The services whose testers reach the candidate.
+    var testers: Set<String> = []
     /// The health of every stable version.
     var stable = TargetHealth.healthy
     private var rules: [(key: String, definition: RollbackDefinition, services: [String])]
@@ -111,10 +113,12 @@ struct MachineBench {
     private mutating func carryOut(_ operation: RouterOperation) -> OperationResult {
         switch operation.kind {
         case .inspect:
-            return .inspected(
-                Inspection(split: TrafficSplit(candidate: live[operation.service] ?? 0), stable: stable))
+            let split = TrafficSplit(candidate: live[operation.service] ?? 0)
+            let isOpen = testers.contains(operation.service)
+            return .inspected(Inspection(split: isOpen ? split?.withTesters : split, stable: stable))
         case .shift(let split):
             live[operation.service] = split.candidate
+            if split > .allStable { testers.insert(operation.service) } else { testers.remove(operation.service) }
             return .done
         case .isolate: return .done
         }

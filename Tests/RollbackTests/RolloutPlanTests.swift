@@ -106,7 +106,7 @@ struct RolloutPlanTests {
             (plan(service("a", "bake: 5x")), "p.yml:5:9: services[0].bake: not a duration, such as 30s or 5m"),
             (
                 plan(service("a", "stages: [10, 5, 100]")),
-                "p.yml:5:16: services[0].stages[1]: stages are whole percentages from 1 to 100, in ascending order"
+                "p.yml:5:16: services[0].stages[1]: stages are whole percentages from 1 to 100, in ascending order, after testers if they are first"
             ),
             (plan(service("a", "stages: [10, 50]")), "p.yml:5:11: services[0].stages: the last stage must be 100"),
             (
@@ -147,7 +147,7 @@ struct RolloutPlanTests {
                 plan(
                     "- name: a\n  stable_health: http://h/\n  stages: [50, 100]\n  routes: [{kubernetes: {server: 'http://x', "
                         + "namespace: n, name: o, kind: service, stable: {v: a}, candidate: {v: b}}}]\n"),
-                "p.yml:7:12: services[0].routes[0]: the stage 50 cannot be set: the selector of a Service can only select one version, so 100 must be the only stage"
+                "p.yml:7:12: services[0].routes[0]: the stage 50 % cannot be set: the selector of a Service can only select one version, so 100 must be the only stage"
             ),
             (
                 plan("- name: a\n  routes: [{envoy: {admin: 'http://x', stable: a, candidate: b}}]\n"),

@@ -44,6 +44,7 @@ public final class HAProxyFixture {
                 server green 127.0.0.1:\(green.port) check inter 50ms weight 50
             """
         directory.write("mapped 50\n", to: "split.map")
+        directory.write("", to: "testers.map")
         directory.write(
             """
             global
@@ -62,6 +63,7 @@ public final class HAProxyFixture {
                 use_backend blues if { path_beg /mapped }
                 default_backend auth
             backend auth
+                use-server green if { str(auth),map(\(directory.file("testers.map")),off) -m str on } { req.hdr(X-Tester) -m found }
             \(servers)
             backend ac
             \(servers)
@@ -109,13 +111,15 @@ public final class HAProxyFixture {
 
     package func router(
         backend: String = "auth", address: String? = nil, division: HAProxyRoute.Division = .weights,
-        isolation: TrafficRoute.Isolation = .drain, stable: String = "blue", candidate: String = "green"
+        isolation: TrafficRoute.Isolation = .drain, stable: String = "blue", candidate: String = "green",
+        hasTesters: Bool = false
     ) -> HAProxyRouter {
-        HAProxyRouter(
-            route: HAProxyRoute(
-                address: address ?? socket, stable: [HAProxyServer(backend: backend, server: stable)],
-                candidate: [HAProxyServer(backend: backend, server: candidate)], division: division,
-                shutdownSessions: false), isolation: isolation, timeout: .seconds(2))
+        var route = HAProxyRoute(
+            address: address ?? socket, stable: [HAProxyServer(backend: backend, server: stable)],
+            candidate: [HAProxyServer(backend: backend, server: candidate)], division: division,
+            shutdownSessions: false)
+        if hasTesters { route.testers = .init(file: directory.file("testers.map"), key: backend) }
+        return HAProxyRouter(route: route, isolation: isolation, timeout: .seconds(2))
     }
 
     /// A plan of `auth` and `ac`, which depends on it.

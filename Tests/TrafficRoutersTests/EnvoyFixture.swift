@@ -75,25 +75,37 @@ final class EnvoyFixture {
     }
 
     func router(
-        _ division: EnvoyRoute.Division? = nil, stable: String = "blue", candidate: String = "green"
+        _ division: EnvoyRoute.Division? = nil, stable: String = "blue", candidate: String = "green",
+        testers: String? = nil
     ) -> EnvoyRouter {
         let file = EnvoyRoute.Division.discoveryFile(path: directory.file("routes.json"), configuration: "auth")
         return EnvoyRouter(
             route: EnvoyRoute(
-                admin: "http://127.0.0.1:\(adminPort)", stable: stable, candidate: candidate,
+                admin: "http://127.0.0.1:\(adminPort)", stable: stable, candidate: candidate, testers: testers,
                 division: division ?? file), timeout: .seconds(5), client: HTTPClient())
     }
 
-    /// A discovery file as an operator may have written it: the route for testers is not Tribune's.
-    static func document(version: String, blue: Int, green: Int, domains: String = #""*""#) -> String {
-        """
-        {"version_info": "\(version)", "resources": [{
-          "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "name": "auth",
-          "virtual_hosts": [{"name": "all", "domains": [\(domains)], "routes": [
-            {"match": {"prefix": "/testers"}, "route": {"cluster": "green"}},
-            {"match": {"prefix": "/"}, "route": {"timeout": "3s", "weighted_clusters": {"clusters": [
-              {"name": "blue", "weight": \(blue)}, {"name": "green", "weight": \(green)}]}}}]}]}]}
-        """
+    /// Matches requests of testers.
+    static let testersOnly = #"{"prefix": "/", "headers": [{"name": "x-tester", "string_match": {"exact": "yes"}}]}"#
+
+    /// A discovery file as an operator may have written it: the route `/testers` is not Tribune's.
+    ///
+    /// - Parameter hasTesters: whether it has a route named `testers`, which is.
+    static func document(
+        version: String, blue: Int, green: Int, domains: String = #""*""#, hasTesters: Bool = false
+    ) -> String {
+        let testers = """
+            {"name": "testers", "match": \(testersOnly), "route": {"weighted_clusters": {"clusters": [
+              {"name": "blue", "weight": 100}, {"name": "green", "weight": 0}]}}},
+            """
+        return """
+            {"version_info": "\(version)", "resources": [{
+              "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "name": "auth",
+              "virtual_hosts": [{"name": "all", "domains": [\(domains)], "routes": [
+                {"match": {"prefix": "/testers"}, "route": {"cluster": "green"}}, \(hasTesters ? testers : "")
+                {"match": {"prefix": "/"}, "route": {"timeout": "3s", "weighted_clusters": {"clusters": [
+                  {"name": "blue", "weight": \(blue)}, {"name": "green", "weight": \(green)}]}}}]}]}]}
+            """
     }
 
     /// Gives Envoy another discovery file, as an operator would.
@@ -131,6 +143,8 @@ final class EnvoyFixture {
             """
         let inline = """
             "route_config": {"name": "inline", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+              {"match": \(Self.testersOnly), "route": {"weighted_clusters": {"runtime_key_prefix": "auth.testers",
+                "clusters": [{"name": "blue", "weight": 100}, {"name": "green", "weight": 0}]}}},
               {"match": {"prefix": "/"}, "route": {"weighted_clusters": {"runtime_key_prefix": "auth", "clusters": [
                 {"name": "blue", "weight": 50}, {"name": "green", "weight": 50}]}}}]}]}
             """

@@ -78,7 +78,7 @@ struct HAProxyRouterTests {
             route: HAProxyRoute(
                 address: proxy.socket, stable: [HAProxyServer(backend: "blues", server: "blue")],
                 candidate: [HAProxyServer(backend: "greens", server: "green")],
-                division: .map(file: proxy.directory.file("split.map"), key: "mapped"), shutdownSessions: false),
+                division: .map(.init(file: proxy.directory.file("split.map"), key: "mapped")), shutdownSessions: false),
             isolation: .none, timeout: .seconds(2))
         #expect(try router.read().split == TrafficSplit(candidate: 50))
         try router.shift(to: .allStable, for: HAProxyFixture.operation)

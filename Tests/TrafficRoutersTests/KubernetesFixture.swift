@@ -135,12 +135,12 @@ final class FakeAPIServer: Sendable {
         return .object(members)
     }
 
-    /// RFC 6902, as far as `test` and `add` to objects go; `nil` where a step fails.
+    /// RFC 6902, as far as `test`, `add` and `remove` of objects go; `nil` where a step fails.
     private static func apply(_ patch: JSON, to object: JSON) -> JSON? {
         var result = object
         for step in patch.elements ?? [] {
             guard let operation = step["op"]?.text, let path = step["path"]?.text, path.hasPrefix("/"),
-                let value = step["value"]
+                let value = operation == "remove" ? .null : step["value"]
             else { return nil }
             let names = path.dropFirst().split(separator: "/").map { String($0).replacing("~1", with: "/") }
             guard let next = change(result, names[...], operation, value) else { return nil }
@@ -166,6 +166,10 @@ final class FakeAPIServer: Sendable {
             return .array(elements)
         case .object(var members):
             if let index = members.firstIndex(where: { $0.name == name }) {
+                if rest.isEmpty, operation == "remove" {
+                    members.remove(at: index)
+                    return .object(members)
+                }
                 guard let next = change(members[index].value, rest, operation, value) else { return nil }
                 members[index].value = next
             } else {

@@ -19,7 +19,10 @@ struct NginxRouterTests {
         let port = Loopback.freePort()
         let process: ChildProcess
 
-        init() throws {
+        private let hasTesters: Bool
+
+        init(hasTesters: Bool = false) throws {
+            self.hasTesters = hasTesters
             let configuration = directory.write(
                 """
                 worker_processes 2;
@@ -30,14 +33,15 @@ struct NginxRouterTests {
                 http {
                     access_log off;
                     include \(directory.file("upstream.conf"));
+                    map $http_x_tester $pool { default auth; yes \(hasTesters ? "auth_testers" : "auth"); }
                     server {
                         listen 127.0.0.1:\(port);
-                        location / { proxy_pass http://auth; }
+                        location / { proxy_pass http://$pool; }
                         location = /tribune { return 200 $tribune_auth; }
                     }
                 }
                 """, to: "nginx.conf")
-            let route = Self.route(directory, port, blue.port, green.port)
+            let route = Self.route(directory, port, blue.port, green.port, hasTesters)
             let router = NginxRouter(route: route, timeout: .seconds(5), client: HTTPClient())
             directory.write(router.text(for: TrafficSplit(candidate: 50)!), to: "upstream.conf")
             process = try ChildProcess(["/usr/sbin/nginx", "-c", configuration], output: .file(directory.file("log")))
@@ -53,29 +57,25 @@ struct NginxRouterTests {
         }
 
         private static func route(
-            _ directory: TemporaryDirectory, _ port: Int, _ blue: Int, _ green: Int
+            _ directory: TemporaryDirectory, _ port: Int, _ blue: Int, _ green: Int, _ hasTesters: Bool
         ) -> NginxRoute {
             let nginx = ["/usr/sbin/nginx", "-c", directory.file("nginx.conf")]
             return NginxRoute(
-                file: directory.file("upstream.conf"), upstream: "auth", stable: ["127.0.0.1:\(blue)"],
+                file: directory.file("upstream.conf"), upstream: "auth",
+                testers: hasTesters ? "auth_testers" : nil, stable: ["127.0.0.1:\(blue)"],
                 candidate: ["127.0.0.1:\(green)"], test: nginx + ["-t"], reload: nginx + ["-s", "reload"],
                 probe: "http://127.0.0.1:\(port)/tribune")
         }
 
         var router: NginxRouter {
             NginxRouter(
-                route: Self.route(directory, port, blue.port, green.port), timeout: .seconds(5), client: HTTPClient())
+                route: Self.route(directory, port, blue.port, green.port, hasTesters), timeout: .seconds(5),
+                client: HTTPClient())
         }
 
-        func answers() throws -> Set<String> {
-            let client = HTTPClient()
-            var answers: Set<String> = []
-            for _ in 0..<30 {
-                let body = try client.send(HTTPRequest(url: "http://127.0.0.1:\(port)/")).body
-                answers.insert(String(decoding: body, as: UTF8.self))
-            }
-            return answers
-        }
+        var url: String { "http://127.0.0.1:\(port)/" }
+
+        func answers() throws -> Set<String> { try Testers.answers(url, isTester: false) }
     }
 
     @Test("weights are applied through file, test, reload and probe, and are effective")

@@ -6,6 +6,7 @@ export function service(name: string, part: Partial<ServiceRollout> = {}): Servi
     progress: 'waiting',
     stable: 100,
     candidate: 0,
+    testers: false,
     observed: null,
     routes: [],
     frozen: null,

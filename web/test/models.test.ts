@@ -10,13 +10,24 @@ import { figures, findings } from '../src/model/now';
 import { answers, pageFindings } from '../src/model/oncall';
 import { contextAt, rank } from '../src/model/promql';
 import { adding, emptyPanel, readPanels, writePanels, zoomed } from '../src/model/query';
-import { dependencyGraph, nextStage, orders, standing } from '../src/model/rollout';
+import { dependencyGraph, differs, nextStage, orders, shareText, standing } from '../src/model/rollout';
 import { fieldText, momentOf, partners, upcoming } from '../src/model/shifts';
 import { absolute, duration, formatDuration, parseDuration, relative } from '../src/model/time';
 import { type Live, labelKey } from '../src/state/live';
 import { alert, group, rollout, rule, service, target } from './make';
 
 const verbs = (one: ReturnType<typeof rollout>) => orders(one, 0).map((order) => order.verb);
+
+test('testers are traffic, and are shown as such', () => {
+  const open = { stable: 100, candidate: 0, testers: true };
+  assert.equal(shareText(open), 'testers');
+  assert.equal(shareText({ stable: 90, candidate: 10 }), '10 %');
+  const wanted = service('a', { testers: true, progress: 'baking', stage: 1 });
+  assert.ok(verbs(rollout('promoting', [wanted])).includes('rollback'));
+  assert.ok(differs(service('a', { testers: true, observed: { stable: 100, candidate: 0 } })));
+  assert.ok(!differs(service('a', { testers: true, observed: open })));
+  assert.ok(verbs(rollout('rolled_back', [service('a', { observed: open })])).includes('abort'));
+});
 
 test('only orders that the engine accepts are offered', () => {
   const carrying = service('a', { candidate: 10, progress: 'baking', stage: 1 });

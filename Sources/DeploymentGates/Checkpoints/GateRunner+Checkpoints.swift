@@ -58,7 +58,7 @@ extension GateRunner {
                 "unread": .array(unread.map(JSON.string)),
                 "not_raised": .array(
                     known.filter { name, split in
-                        split.candidate > before[name]?.candidate ?? 0
+                        split > before[name] ?? .allStable
                     }.map { .string($0.0) }),
             ])
         }

@@ -5,9 +5,12 @@ internal import MetricModel
 ///
 /// The whole state takes a few kilobytes per step and makes recovery simple: read the last record.
 public struct JournalRecord: Hashable, Sendable {
-    /// The number of the format. A version of Tribune ignores fields that it does not know, and takes a record of a
+    /// The newest format of records. A version of Tribune ignores fields that it does not know, and takes a record of a
     /// higher number for one that it cannot read: it must not act on a part of it.
-    static let format: Int64 = 1
+    ///
+    /// Format 2 has the split of testers. A rollout that was recorded in format 1 goes on in it, so that a node of the
+    /// version before can continue it, until ``RolloutCommand/Verb/finishUpgrade``.
+    static let newestFormat: Int64 = 2
 
     /// The fencing number at the time of writing.
     public var epoch: UInt64
@@ -23,7 +26,7 @@ public struct JournalRecord: Hashable, Sendable {
     /// The record's payload: JSON in UTF-8.
     public var payload: [UInt8] {
         let json: JSON = [
-            "format": .integer(Self.format), "epoch": .integer(Int64(clamping: epoch)),
+            "format": .integer(state.format), "epoch": .integer(Int64(clamping: epoch)),
             "number": .integer(Int64(clamping: number)),
             "at": .integer(at.nanoseconds),
             "step": .string(step), "state": state.json,
@@ -45,10 +48,11 @@ public struct JournalRecord: Hashable, Sendable {
         // The error is not needed: the checksum was valid, so another version wrote the payload.
         guard let json = try? JSON(parsing: payload), let epoch = json["epoch"]?.integer.flatMap(UInt64.init(exactly:)),
             let at = json["at"]?.integer, let step = json["step"]?.text,
-            let state = json["state"].flatMap(RolloutState.init),
-            // Records of earlier versions have none.
-            json["format"]?.integer ?? 1 <= Self.format
+            var state = json["state"].flatMap(RolloutState.init)
         else { return nil }
+        // Records of earlier versions have none.
+        state.format = json["format"]?.integer ?? 1
+        guard (1...Self.newestFormat).contains(state.format) else { return nil }
         let number = json["number"]?.integer.flatMap(UInt64.init(exactly:)) ?? 0
         self.init(epoch: epoch, number: number, at: Instant(nanoseconds: at), step: step, state: state)
     }

@@ -18,8 +18,8 @@ public struct RecordLoss: Hashable, Sendable {
 public struct RecordedStructure: Hashable, Sendable {
     /// The part of one service.
     public struct Service: Hashable, Sendable {
-        /// The candidate's weight of each stage.
-        public var stages: [Int]
+        /// The split of each stage.
+        public var stages: [TrafficSplit]
         /// The names of its routes.
         public var routes: [String]
     }
@@ -32,7 +32,7 @@ public struct RecordedStructure: Hashable, Sendable {
             uniqueKeysWithValues: plan.services.map { service in
                 (
                     service.name,
-                    Service(stages: service.stages.map(\.candidate), routes: service.routes.map(\.name))
+                    Service(stages: service.stages, routes: service.routes.map(\.name))
                 )
             })
     }
@@ -46,7 +46,7 @@ public struct RecordedStructure: Hashable, Sendable {
                 parts.append("\(name) is gone")
                 continue
             }
-            func list(_ stages: [Int]) -> String { stages.map { "\($0) %" }.joined(separator: ", ") }
+            func list(_ stages: [TrafficSplit]) -> String { stages.map(\.stageName).joined(separator: ", ") }
             if old.stages != new.stages {
                 parts.append("\(name) has the stages \(list(new.stages)) instead of \(list(old.stages))")
             }
@@ -64,7 +64,7 @@ extension RecordedStructure {
                 JSON.Member(
                     name,
                     [
-                        "stages": .array(service.stages.map { .integer(Int64($0)) }),
+                        "stages": .array(service.stages.map(\.weight)),
                         "routes": .array(service.routes.map(JSON.string)),
                     ])
             })
@@ -75,7 +75,7 @@ extension RecordedStructure {
         services = [:]
         for member in members {
             services[member.name] = Service(
-                stages: (member.value["stages"]?.elements ?? []).compactMap { $0.integer.map { Int(clamping: $0) } },
+                stages: (member.value["stages"]?.elements ?? []).compactMap(TrafficSplit.init(weight:)),
                 routes: (member.value["routes"]?.elements ?? []).compactMap(\.text))
         }
     }

@@ -40,6 +40,8 @@ public struct RolloutCommand: Hashable, Sendable {
         case observe(for: Milliseconds)
         /// A person has looked at the traffic after a record was lost; promotion may go on.
         case acknowledge
+        /// No node of the version before runs any more: write records that it cannot read.
+        case finishUpgrade
     }
 
     /// The kind of the order.
@@ -77,6 +79,7 @@ extension RolloutCommand.Verb {
         case .adopt: "adopt"
         case .observe: "observe"
         case .acknowledge: "acknowledge"
+        case .finishUpgrade: "finish upgrade"
         }
     }
 
@@ -84,7 +87,7 @@ extension RolloutCommand.Verb {
     public var isForward: Bool {
         switch self {
         case .start, .startOnly, .resume, .promote, .promoteWithoutData, .promoteFully: true
-        case .pause, .abort, .rollback, .restore, .abandonRoute, .adopt, .observe, .acknowledge: false
+        case .pause, .abort, .rollback, .restore, .abandonRoute, .adopt, .observe, .acknowledge, .finishUpgrade: false
         }
     }
 
@@ -96,7 +99,7 @@ extension RolloutCommand.Verb {
         case .startOnly(let services): services
         case .abandonRoute(let route): [route.service]
         case .start, .pause, .resume, .promote, .promoteWithoutData, .promoteFully, .abort, .adopt, .observe,
-            .acknowledge:
+            .acknowledge, .finishUpgrade:
             []
         }
     }
@@ -175,6 +178,7 @@ extension RolloutController {
         case .adopt: adopt(command, at: now)
         case .observe(let span): observe(for: span, command, at: now)
         case .acknowledge: acknowledge(at: now)
+        case .finishUpgrade: finishUpgrade(at: now)
         }
     }
 
@@ -192,7 +196,7 @@ extension RolloutController {
         if let until = state.cooldownUntil, now < until {
             return .refused("cooldown for another \(Int((until.milliseconds(since: now) / 1000).rounded(.up))) s")
         }
-        if let refusal = unmanagedText { return .refused(refusal) }
+        if let refusal = unmanagedText ?? formatText { return .refused(refusal) }
         if let service = plan.services.first(where: { takesTraffic($0.name) }) {
             return .refused("the candidate of \(service.name) still takes traffic: roll it back first")
         }

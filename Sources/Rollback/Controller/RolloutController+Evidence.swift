@@ -83,10 +83,10 @@ extension RolloutController {
             if now < end { wake(at: end) }
             // A freeze of the whole plan has been notified.
             guard now >= end, work[service]?.lackPage == nil, freezePage == nil else { continue }
-            let percent = state.services[service]?.split.candidate ?? 0
+            let stage = (state.services[service]?.split ?? .allStable).stageName
             let page = page(
                 "\(service)/evidence",
-                "plan \(plan.name): \(service) stays at \(percent) %: \(lack.description). Repair the measurement, "
+                "plan \(plan.name): \(service) stays at \(stage): \(lack.description). Repair the measurement, "
                     + "or run: tribune rollout promote \(plan.name) --without-data --reason=…")
             work[service]?.lackPage = page
         }

@@ -123,7 +123,7 @@ extension RolloutController {
             // Its shift may not have been sent.
             wanted = weights(before: stage, of: service)
         }
-        guard (seen.split?.candidate ?? 0) < wanted.candidate else { return false }
+        guard seen.split ?? .allStable < wanted else { return false }
         let affected = plan.rollbackOrder.filter { takesTraffic($0) && !isIrreversible($0) }
         // Neither raised, because somebody may have taken it back, nor lowered, because it cannot go back.
         if affected.isEmpty || isIrreversible(service) { return holdIrreversible(service, wanted, at: now) }

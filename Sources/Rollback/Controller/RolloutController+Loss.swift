@@ -62,27 +62,26 @@ extension RolloutController {
     mutating func rebuild(_ route: RouteID, _ seen: Inspection, at now: Instant) {
         let service = route.service
         guard state.loss != nil, let current = state.services[service] else { return }
-        let live = seen.split?.candidate ?? 0
+        let live = seen.split ?? .allStable
         switch (state.phase, current.progress) {
         case (.idle, _), (.paused(reason: Self.rebuilt), .waiting):
-            guard live > 0 else { return }
+            guard live > .allStable else { return }
             standStill(Self.rebuilt)
             // Where another route was read without it, it was being taken back: it is removed as drift.
             let others = routes(of: service).filter { $0 != route && self[$0].isRead }
             guard others.allSatisfy({ self[$0].view.observed == seen.split }) else { break }
-            let split = seen.split ?? .allStable
-            let stage = stage(of: service, at: split)
-            state.services[service]?.split = split
+            let stage = stage(of: service, at: live)
+            state.services[service]?.split = live
             state.services[service]?.progress = .baking(stage: stage, since: now)
             state.services[service]?.trafficSince = now
             passReversible(service)
             outbox.append(.reconsider)
-        case (.paused, .baking(let stage, let since)) where live < current.split.candidate:
+        case (.paused, .baking(let stage, let since)) where live < current.split:
             guard !state.doubts.contains(service) else { return }
-            let split = seen.split ?? .allStable
-            let lower = self.stage(of: service, at: split)
-            state.services[service]?.split = split
-            state.services[service]?.progress = live == 0 ? .waiting : .baking(stage: min(stage, lower), since: since)
+            let lower = self.stage(of: service, at: live)
+            state.services[service]?.split = live
+            state.services[service]?.progress =
+                live == .allStable ? .waiting : .baking(stage: min(stage, lower), since: since)
             state.services[service]?.revision &+= 1
         case (_, _): return
         }
@@ -109,7 +108,7 @@ extension RolloutController {
         state.doubts.formIntersection(state.services.keys)
         fitRollback()
         for service in plan.services { fit(service, recorded?.services[service.name]) }
-        let lost = gone.filter { $0.value.split.candidate > 0 }.map { "\($0.key) \($0.value.split)" }.sorted()
+        let lost = gone.filter { $0.value.split > .allStable }.map { "\($0.key) \($0.value.split)" }.sorted()
         switch state.phase {
         case .idle, .retired, .rolledBack, .rollingBack: break
         case .promoting, .paused, .promoted:
@@ -138,10 +137,10 @@ extension RolloutController {
         case .waiting, .promoted, .rollingBack, .rolledBack: break
         case .shifting(let stage):
             // It may not have been sent; a candidate that has more loses it as drift.
-            let raised = current.raisedFrom?.candidate ?? recorded?.stages.prefix(stage).last ?? 0
-            let before = current.isRestoring ? current.split.candidate : raised
+            let raised = current.raisedFrom ?? recorded?.stages.prefix(stage).last ?? .allStable
+            let before = current.isRestoring ? current.split : raised
             current.isRestoring = false
-            current.split = TrafficSplit(candidate: before) ?? .allStable
+            current.split = before
             current.progress = .baking(stage: 0, since: Instant(nanoseconds: 0))
         case .baking: break
         }

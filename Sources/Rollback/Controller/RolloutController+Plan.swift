@@ -30,7 +30,7 @@ extension RolloutController {
     private var structureIsFixed: String? {
         switch state.phase {
         case .promoting, .paused, .rollingBack: "generation \(state.generation) is under way"
-        case .promoted where state.services.values.contains { $0.split.candidate > 0 }:
+        case .promoted where state.services.values.contains { $0.split > .allStable }:
             "the stable version of generation \(state.generation) is still retained"
         case .idle, .promoted, .retired, .rolledBack: nil
         }

@@ -61,7 +61,7 @@ extension RolloutController {
         if observationText != nil { return observeDrift(route, seen, wanted, at: now) }
         if wasTakenBack(service, seen, at: now) { return }
         let drift = text("live \(seen.split?.description ?? "unknown"), wanted \(wanted)", of: route)
-        let raisesCandidate = wanted.candidate > (seen.split?.candidate ?? 0)
+        let raisesCandidate = wanted > seen.split ?? .allStable
         if raisesCandidate, isRestarted == false, let live = seen.split {
             return leaveLowered(route, live, wanted, at: now)
         }
@@ -80,7 +80,7 @@ extension RolloutController {
             }
             return
         }
-        if wanted.stable > (seen.split?.stable ?? 0), seen.stable != .healthy {
+        if seen.split.map({ wanted < $0 }) ?? (wanted.stable > 0), seen.stable != .healthy {
             let reason = "the weights drifted (\(drift)) and the stable version is not verified healthy"
             self[route].obstacle = .unhealthy(reason)
             return freeze(service, reason, at: now)

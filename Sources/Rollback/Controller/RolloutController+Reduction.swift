@@ -6,7 +6,7 @@ extension RolloutController {
     /// Whether the candidate of `service` has at most this share, or loses all of it in the active rollback.
     func isReduced(_ service: String, to share: Int) -> Bool {
         if case .rollingBack = state.services[service]?.progress { return true }
-        return (state.services[service]?.split.candidate ?? 0) <= share
+        return state.services[service]?.split.candidate ?? 0 <= share
     }
 
     /// The reason of ``freezes`` that the element `labels` of a rule has tripped.

@@ -27,12 +27,12 @@ extension RolloutController {
         }
         let affected = plan.rollbackOrder.filter { name in
             guard let then = splits[name] else { return false }
-            return then.candidate < state.services[name]?.split.candidate ?? 0
+            return then < state.services[name]?.split ?? .allStable
         }
         guard !affected.isEmpty else { return .ignored("no candidate has more traffic than at the checkpoint") }
         if let text = irreversibleText(affected) { return .refused(text) }
         let cause = RollbackRecord.Cause.command(by: command.by, reason: command.reason)
-        let lowered = generation == nil ? [] : affected.filter { (splits[$0]?.candidate ?? 0) > 0 }
+        let lowered = generation == nil ? [] : affected.filter { splits[$0] ?? .allStable > .allStable }
         for service in lowered { lower(service, to: splits[service] ?? .allStable, "restoring", at: now) }
         let back = affected.filter { !lowered.contains($0) }
         guard back.isEmpty else {
@@ -92,7 +92,7 @@ extension RolloutController {
         let service = route.service
         guard let wanted = state.services[service]?.split else { return }
         let live = seen.split ?? .allStable
-        if live.candidate < wanted.candidate {
+        if live < wanted {
             // The weight has been reduced further since; a restore does not raise it.
             state.services[service]?.split = live
             state.services[service]?.revision &+= 1

@@ -181,7 +181,7 @@ extension RolloutController {
 
     /// Whether the candidate of `service` has, or is about to get, any traffic.
     func takesTraffic(_ service: String) -> Bool {
-        (state.services[service]?.split.candidate ?? 0) > 0
+        state.services[service]?.split ?? .allStable > .allStable
     }
 
     /// Whether a candidate's weight may rise now, apart from conditions of one service.

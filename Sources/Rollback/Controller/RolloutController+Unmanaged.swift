@@ -21,7 +21,7 @@ extension RolloutController {
     /// A route of `service` was read while no rollout has begun.
     mutating func watchUnmanaged(_ service: String, at now: Instant) {
         guard state.loss == nil else { return }
-        guard let live = liveSplits(of: service).max(by: { $0.candidate < $1.candidate }), live.candidate > 0 else {
+        guard let live = liveSplits(of: service).max(), live > .allStable else {
             guard let over = unmanaged.removeValue(forKey: service) else { return }
             recordUnmanaged(service, .allStable, "over", at: now)
             return withdraw(over, service)
@@ -92,7 +92,7 @@ extension RolloutController {
             return "its plan lets \(stuck) go back from \(limit) % at most"
         }
         for route in routes(of: service) {
-            guard let seen = self[route].view.reading, seen.split?.candidate ?? 0 > 0 else { continue }
+            guard let seen = self[route].view.reading, seen.split ?? .allStable > .allStable else { continue }
             if self[route].view.unreadableSince != nil { return "\(name(of: route)) cannot be read" }
             switch seen.stable {
             case .healthy: break
@@ -186,7 +186,7 @@ extension RolloutController {
             var fresh = ServiceRollout()
             fresh.revision = (state.services[service]?.revision ?? 0) &+ 1
             // Where routes differ, the candidate may be on its way back: the others follow the lowest one.
-            let live = liveSplits(of: service).min { $0.candidate < $1.candidate }
+            let live = liveSplits(of: service).min()
             if let live, live != .allStable {
                 fresh.split = live
                 fresh.progress = .baking(stage: stage(of: service, at: live), since: now)

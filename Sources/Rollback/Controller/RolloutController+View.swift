@@ -53,6 +53,11 @@ extension RolloutController {
             lines.append(
                 "the record was lost: check the traffic, then: tribune rollout acknowledge \(plan.name) --reason=…")
         }
+        if isUpgrading {
+            lines.append(
+                "records are written for the version before: when no node runs it any more: "
+                    + "tribune rollout finish-upgrade \(plan.name)")
+        }
         for (service, traffic) in unmanaged.sorted(by: { $0.key < $1.key }) {
             lines.append(
                 "the candidate of \(service) has traffic that no rollout gave it (live \(traffic.split)): "

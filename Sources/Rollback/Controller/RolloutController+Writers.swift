@@ -55,7 +55,7 @@ extension RolloutController {
 
     /// The stage that a candidate with the weight of `split` has passed; -1 below the first one.
     func stage(of service: String, at split: TrafficSplit) -> Int {
-        plan.service(service)?.stages.lastIndex { $0.candidate <= split.candidate } ?? -1
+        plan.service(service)?.stages.lastIndex { $0 <= split } ?? -1
     }
 
     /// Ends a row of corrections when the last one has lasted for ten readings.

@@ -94,7 +94,7 @@ extension RolloutState.Phase {
 extension ServiceRollout {
     fileprivate var json: JSON {
         [
-            "candidate": .integer(Int64(split.candidate)), "progress": progress.json,
+            "candidate": split.weight, "progress": progress.json,
             "revision": .integer(Int64(clamping: revision)), "frozen": frozen.map(JSON.string) ?? .null,
             "approved": .bool(isApproved), "restoring": .bool(isRestoring),
             "without_data": .bool(isWithoutData), "approvers": .array(approvers.sorted().map(JSON.string)),
@@ -102,12 +102,12 @@ extension ServiceRollout {
             "traffic_since": trafficSince.map { .integer($0.nanoseconds) } ?? .null,
             "abandoned": .array(abandoned.sorted().map { .integer(Int64($0)) }), "order_broken": .bool(isOrderBroken),
             "irreversible": .bool(isIrreversible), "left_out": .bool(isLeftOut),
-            "raised_from": raisedFrom.map { .integer(Int64($0.candidate)) } ?? .null,
+            "raised_from": raisedFrom?.weight ?? .null,
         ]
     }
 
     fileprivate init?(_ json: JSON) {
-        guard let candidate = json["candidate"]?.integer, let split = TrafficSplit(candidate: Int(candidate)),
+        guard let split = json["candidate"].flatMap(TrafficSplit.init(weight:)),
             let progress = json["progress"].flatMap(Progress.init),
             let revision = json["revision"]?.integer.flatMap(UInt64.init(exactly:)),
             let isApproved = json["approved"]?.bool
@@ -127,7 +127,7 @@ extension ServiceRollout {
         isOrderBroken = json["order_broken"]?.bool ?? false
         isIrreversible = json["irreversible"]?.bool ?? false
         isLeftOut = json["left_out"]?.bool ?? false
-        raisedFrom = json["raised_from"]?.integer.flatMap { TrafficSplit(candidate: Int($0)) }
+        raisedFrom = json["raised_from"].flatMap(TrafficSplit.init(weight:))
         frozen = json["frozen"]?.text
     }
 }

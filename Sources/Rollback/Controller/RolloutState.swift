@@ -48,6 +48,8 @@ public struct RolloutState: Hashable, Sendable {
     public var observingUntil: Instant?
     /// The structure of the plan that the state belongs to; `nil` in records of earlier versions.
     public var structure: RecordedStructure?
+    /// The format in which it is recorded: that in which it was found, or the newest.
+    public internal(set) var format = JournalRecord.newestFormat
 
     /// A plan that was never started.
     public init() {}

@@ -16,6 +16,9 @@ public struct EnvoyRoute: Hashable, Sendable {
     public var stable: String
     /// The cluster of the candidate.
     public var candidate: String
+    /// The name of the routes for testers in the route configuration, or their `runtime_key_prefix`: the candidate has
+    /// all of their traffic while testers reach it, otherwise none. `nil` if there are no such routes.
+    public var testers: String?
     /// How the weights are set in Envoy.
     public var division: Division
 }
@@ -51,6 +54,20 @@ extension EnvoyRoute {
             throw fields.fault("an Envoy route has exactly one of rds and runtime")
         }
         self.division = division
+        testers = try fields.optional("testers").map { node throws(YAMLError) in
+            var inner = try FieldReader(node, path: "\(path).testers", file: file)
+            let name =
+                switch division {
+                case .discoveryFile: try inner.name("route")
+                case .runtime: try inner.name("prefix")
+                }
+            try inner.finish()
+            return name
+        }
+        if let testers, division == .runtime(prefix: testers) {
+            throw fields.fault(
+                "routes of testers need a prefix of their own", at: fields.optional("testers"), field: "testers")
+        }
         try fields.finish()
     }
 }

@@ -90,17 +90,18 @@ extension FieldReader {
         return words
     }
 
-    /// Ascending percentages of the candidate that end with 100.
+    /// Ascending percentages of the candidate that end with 100; `testers` may be the first stage.
     mutating func stages(_ name: String) throws(YAMLError) -> [TrafficSplit]? {
         guard optional(name) != nil else { return nil }
         var stages: [TrafficSplit] = []
         for (index, node) in try list(name).enumerated() {
-            guard let percent = node.text.flatMap({ Int($0) }), let split = TrafficSplit(candidate: percent),
-                percent > stages.last?.candidate ?? 0
-            else {
+            let split =
+                node.text == TrafficSplit.testersOnly.stageName
+                ? .testersOnly : node.text.flatMap { Int($0) }.flatMap(TrafficSplit.init(candidate:))
+            guard let split, split > stages.last ?? .allStable else {
                 throw fault(
-                    "stages are whole percentages from 1 to 100, in ascending order", at: node,
-                    field: "\(name)[\(index)]")
+                    "stages are whole percentages from 1 to 100, in ascending order, after testers if they are first",
+                    at: node, field: "\(name)[\(index)]")
             }
             stages.append(split)
         }

@@ -30,6 +30,15 @@ public struct KubernetesRoute: Hashable, Sendable {
         public var subset: String?
     }
 
+    /// The mark of requests of testers.
+    public enum TesterMark: Hashable, Sendable {
+        /// A header. Of an HTTPRoute or a VirtualService the rules are for testers whose every match asks for it; the
+        /// values there count.
+        case header(String)
+        /// A cookie with the value `always`. Only an Ingress has it.
+        case cookie(String)
+    }
+
     /// The URL of the API server, without a slash at the end.
     public var server: String
     /// The file with the bearer token, read for every request because tokens rotate; `nil` to send none.
@@ -42,6 +51,8 @@ public struct KubernetesRoute: Hashable, Sendable {
     public var name: String
     /// The object that divides the traffic.
     public var object: Object
+    /// The mark of requests of testers; `nil` if there are none.
+    public var testers: TesterMark?
 }
 
 extension KubernetesRoute {
@@ -82,9 +93,31 @@ extension KubernetesRoute {
             throw fields.fault(
                 "expected service, httproute, virtualservice or ingress", at: fields.optional("kind"), field: "kind")
         }
+        testers = try fields.optional("testers").map { node throws(YAMLError) in
+            try TesterMark(node, path: "\(path).testers", file: file, of: object)
+        }
         if !object.distinguishesVersions {
             throw fields.fault(
                 "stable and candidate cannot be the same", at: fields.optional("candidate"), field: "candidate")
+        }
+        try fields.finish()
+    }
+}
+
+extension KubernetesRoute.TesterMark {
+    fileprivate init(
+        _ node: YAMLNode, path: String, file: String, of object: KubernetesRoute.Object
+    ) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        let isCookie = fields.optional("cookie") != nil
+        let name = try fields.name(isCookie ? "cookie" : "header")
+        self = isCookie ? .cookie(name) : .header(name)
+        switch (object, self) {
+        case (.service, _): throw fields.fault("the selector of a Service cannot tell testers from others")
+        case (.httpRoute, .cookie), (.virtualService, .cookie):
+            throw fields.fault(
+                "only an ingress can tell testers by a cookie", at: fields.optional("cookie"), field: "cookie")
+        case (.httpRoute, .header), (.virtualService, .header), (.ingress, _): break
         }
         try fields.finish()
     }

@@ -127,7 +127,7 @@ extension RolloutPlan.Service {
             for stage in stages {
                 guard let obstacle = route.obstacle(to: stage) else { continue }
                 throw fields.fault(
-                    "the stage \(stage.candidate) cannot be set: \(obstacle)", at: node, field: "routes[\(index)]")
+                    "the stage \(stage.stageName) cannot be set: \(obstacle)", at: node, field: "routes[\(index)]")
             }
             routes.append(route)
         }

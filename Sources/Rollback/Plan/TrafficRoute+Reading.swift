@@ -62,17 +62,32 @@ extension HAProxyRoute {
         shutdownSessions = try fields.optionalFlag("shutdown_sessions") ?? false
         if let node = fields.optional("map") {
             var map = try FieldReader(node, path: "\(path).map", file: file)
-            division = .map(file: try map.word("file"), key: try map.word("key"))
-            try map.finish()
+            division = .map(try HAProxyRoute.MapEntry(reading: &map))
         } else {
             division = .weights
             if Set((stable + candidate).map(\.backend)).count != 1 {
                 throw fields.fault("servers divided by weight must be of one backend", field: "candidate")
             }
         }
+        testers = try fields.optional("testers").map { node throws(YAMLError) in
+            var map = try FieldReader(node, path: "\(path).testers", file: file)
+            return try HAProxyRoute.MapEntry(reading: &map)
+        }
+        if let testers, division == .map(testers) {
+            throw fields.fault(
+                "the entry already has the candidate's percentage", at: fields.optional("testers"), field: "testers")
+        }
         if let shared = stable.first(where: { candidate.contains($0) }) {
             throw fields.fault("\(shared) cannot be both stable and candidate", field: "candidate")
         }
+        try fields.finish()
+    }
+}
+
+extension HAProxyRoute.MapEntry {
+    fileprivate init(reading fields: inout FieldReader) throws(YAMLError) {
+        file = try fields.word("file")
+        key = try fields.word("key")
         try fields.finish()
     }
 }
@@ -82,6 +97,16 @@ extension NginxRoute {
         var fields = try FieldReader(node, path: path, file: file)
         self.file = try fields.text("file")
         upstream = try fields.name("upstream")
+        testers = try fields.optional("testers").map { node throws(YAMLError) in
+            var inner = try FieldReader(node, path: "\(path).testers", file: file)
+            let name = try inner.name("upstream")
+            try inner.finish()
+            return name
+        }
+        if testers == upstream {
+            throw fields.fault(
+                "testers need an upstream of their own", at: fields.optional("testers"), field: "testers")
+        }
         stable = try fields.addresses("stable")
         candidate = try fields.addresses("candidate")
         test = try fields.command("test") ?? ["nginx", "-t"]
@@ -106,6 +131,7 @@ extension ExecRoute {
         self.shift = shift
         self.read = read
         isolate = try fields.command("isolate")
+        admitsTesters = try fields.optionalFlag("testers") ?? false
         try fields.finish()
     }
 }
@@ -120,6 +146,7 @@ extension WebhookRoute {
         self.url = url
         self.read = read
         headers = try fields.headers("headers")
+        admitsTesters = try fields.optionalFlag("testers") ?? false
         try fields.finish()
     }
 }

@@ -29,8 +29,21 @@ public struct TrafficRoute: Hashable, Sendable {
     /// The timeout of one operation.
     public var timeout: Milliseconds
 
+    /// Whether the route lets testers reach a candidate that has no share.
+    public var admitsTesters: Bool {
+        switch kind {
+        case .haproxy(let route): route.testers != nil
+        case .nginx(let route): route.testers != nil
+        case .envoy(let route): route.testers != nil
+        case .kubernetes(let route): route.testers != nil
+        case .exec(let route): route.admitsTesters
+        case .webhook(let route): route.admitsTesters
+        }
+    }
+
     /// Why the router does not support `split`; `nil` if it does.
     func obstacle(to split: TrafficSplit) -> String? {
+        if split.isForTesters, !admitsTesters { return "the route has no testers" }
         switch kind {
         case .haproxy(let haproxy):
             guard haproxy.division == .weights, haproxy.weights(for: split) == nil else { return nil }
@@ -49,8 +62,21 @@ public struct HAProxyRoute: Hashable, Sendable {
     public enum Division: Hashable, Sendable {
         /// By the weights of servers of one backend.
         case weights
-        /// By the candidate's percentage, as the value of `key` in a map of the configuration.
-        case map(file: String, key: String)
+        /// By the candidate's percentage, as the value of an entry in a map of the configuration.
+        case map(MapEntry)
+    }
+
+    /// An entry in a map of the configuration.
+    public struct MapEntry: Hashable, Sendable {
+        /// The file of the map.
+        public var file: String
+        /// The key of the entry.
+        public var key: String
+
+        package init(file: String, key: String) {
+            self.file = file
+            self.key = key
+        }
     }
 
     /// `/run/haproxy.sock`, or `IP:port`; names are refused, because a lookup can hang.
@@ -61,6 +87,8 @@ public struct HAProxyRoute: Hashable, Sendable {
     public var candidate: [HAProxyServer]
     /// How the weights are set.
     public var division: Division
+    /// The entry that is `on` while testers reach the candidate, otherwise `off`; `nil` if there are none.
+    public var testers: MapEntry?
     /// Whether connections to the candidate are closed when it is isolated. This breaks active requests.
     public var shutdownSessions: Bool
 
@@ -97,6 +125,9 @@ public struct NginxRoute: Hashable, Sendable {
     public var file: String
     /// The name of the upstream block.
     public var upstream: String
+    /// The name of a second upstream block for testers: it has the candidate's servers while they reach it, otherwise
+    /// those of the stable version; `nil` if there are none.
+    public var testers: String?
     /// `host:port` of each server of the stable version.
     public var stable: [String]
     /// `host:port` of each server of the candidate.
@@ -117,6 +148,8 @@ public struct ExecRoute: Hashable, Sendable {
     public var read: [String]
     /// Isolates the candidate; `nil` if not needed.
     public var isolate: [String]?
+    /// Whether they let testers reach a candidate without a share.
+    public var admitsTesters = false
 }
 
 /// A route through a web service.
@@ -127,6 +160,8 @@ public struct WebhookRoute: Hashable, Sendable {
     public var read: String
     /// Sent with every request, such as `Authorization`.
     public var headers: [Header]
+    /// Whether it lets testers reach a candidate without a share.
+    public var admitsTesters = false
 
     /// A header of a request.
     public struct Header: Hashable, Sendable {

@@ -1,7 +1,12 @@
 /// The weights of the stable and the candidate version of a service. The sum is always 100.
-public struct TrafficSplit: Hashable, Sendable, CustomStringConvertible {
+///
+/// Requests of testers, which carry a header or a cookie, reach the candidate as soon as it has a share, and with
+/// ``testersOnly`` before that. Splits are ordered by how many requests reach the candidate.
+public struct TrafficSplit: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Percentage of the candidate, 0...100.
     public let candidate: Int
+    /// Whether testers reach a candidate that has no share.
+    public let isForTesters: Bool
 
     /// Percentage of the stable version.
     public var stable: Int { 100 - candidate }
@@ -9,15 +14,18 @@ public struct TrafficSplit: Hashable, Sendable, CustomStringConvertible {
     /// A split with `candidate` percent for the candidate; `nil` outside 0...100.
     public init?(candidate: Int) {
         guard (0...100).contains(candidate) else { return nil }
-        self.candidate = candidate
+        self.init(trusted: candidate)
     }
 
-    private init(trusted candidate: Int) {
+    private init(trusted candidate: Int, isForTesters: Bool = false) {
         self.candidate = candidate
+        self.isForTesters = isForTesters
     }
 
-    /// All traffic to the stable version.
+    /// No request reaches the candidate.
     public static let allStable = TrafficSplit(trusted: 0)
+    /// Only requests of testers reach the candidate.
+    public static let testersOnly = TrafficSplit(trusted: 0, isForTesters: true)
     /// All traffic to the candidate.
     public static let allCandidate = TrafficSplit(trusted: 100)
 
@@ -34,6 +42,17 @@ public struct TrafficSplit: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// This split where the way of testers to the candidate is open.
+    package var withTesters: TrafficSplit { self == .allStable ? .testersOnly : self }
+
+    /// Whether fewer requests reach the candidate than with `other`.
+    public static func < (split: TrafficSplit, other: TrafficSplit) -> Bool {
+        (split.candidate, split.isForTesters ? 1 : 0) < (other.candidate, other.isForTesters ? 1 : 0)
+    }
+
     /// `90/10`: stable, candidate.
-    public var description: String { "\(stable)/\(candidate)" }
+    public var description: String { isForTesters ? "100/0 with testers" : "\(stable)/\(candidate)" }
+
+    /// `10 %`, or `testers`.
+    package var stageName: String { isForTesters ? "testers" : "\(candidate) %" }
 }

@@ -17,8 +17,8 @@ enum OrphanedJournal {
             guard let bytes = try? FileText.bytes(path), let last = RecordScan.lastRecord(in: bytes),
                 let record = JournalRecord(payload: last.payload), record.state.isUnfinished
             else { return nil }
-            let candidates = record.state.services.filter { $0.value.split.candidate > 0 }.sorted { $0.key < $1.key }
-            let traffic = candidates.map { "\($0.key) \($0.value.split.candidate) %" }.joined(separator: ", ")
+            let candidates = record.state.services.filter { $0.value.split > .allStable }.sorted { $0.key < $1.key }
+            let traffic = candidates.map { "\($0.key) \($0.value.split.stageName)" }.joined(separator: ", ")
             return RollbackNotice(
                 plan: name, key: "\(name)/orphaned", kind: .page,
                 text: "plan \(name): its journal has an unfinished rollout (generation \(record.state.generation), "
@@ -33,7 +33,7 @@ extension RolloutState {
     fileprivate var isUnfinished: Bool {
         switch phase {
         case .promoting, .paused, .rollingBack: true
-        case .promoted: services.values.contains { $0.split.candidate > 0 }
+        case .promoted: services.values.contains { $0.split > .allStable }
         case .idle, .retired, .rolledBack: false
         }
     }

@@ -3,10 +3,12 @@ internal import Rollback
 
 /// The traffic split in route configurations of Envoy: reads and sets the weights of both clusters.
 ///
-/// Routes with only one of the clusters, for instance for testers, are not changed.
+/// Routes with only one of the clusters are not changed.
 struct EnvoyDivision {
     let stable: String
     let candidate: String
+    /// The name of the routes for testers in a discovery file; `nil` if there are none.
+    var testers: String?
 
     /// The split in routes of `configurations`; `nil` if they disagree, or if neither cluster has traffic.
     ///
@@ -16,9 +18,19 @@ struct EnvoyDivision {
     func split(
         of configurations: [JSON], prefix: String? = nil, runtime: [String: Int64] = [:]
     ) throws(RouterError) -> TrafficSplit? {
+        guard let testers else { return try split(of: configurations, prefix: prefix, runtime: runtime) { _ in true } }
+        let split = try split(of: configurations, prefix: prefix, runtime: runtime) { $0 != testers }
+        let way = try self.split(of: configurations, prefix: prefix, runtime: runtime) { $0 == testers }
+        return way == .allStable ? split : split?.withTesters
+    }
+
+    /// The split in the routes whose name `isWanted`.
+    private func split(
+        of configurations: [JSON], prefix: String?, runtime: [String: Int64], _ isWanted: (String?) -> Bool
+    ) throws(RouterError) -> TrafficSplit? {
         var splits: [TrafficSplit?] = []
         for configuration in configurations {
-            for clusters in try weightedClusters(of: configuration) {
+            for (name, clusters) in try weightedClusters(of: configuration) where isWanted(name) {
                 if let prefix, clusters["runtime_key_prefix"]?.text != prefix { continue }
                 let weights = [stable, candidate].map { name in
                     runtime[name] ?? entries(of: clusters).first { $0["name"]?.text == name }?["weight"]?.integer ?? 0
@@ -28,7 +40,8 @@ struct EnvoyDivision {
         }
         guard let first = splits.first else {
             let place = prefix.map { " under the runtime_key_prefix \($0)" } ?? ""
-            throw RouterError("no route of Envoy divides traffic between \(stable) and \(candidate)\(place)")
+            let kind = testers.map { isWanted($0) ? "route named \($0)" : "route" } ?? "route"
+            throw RouterError("no \(kind) of Envoy divides traffic between \(stable) and \(candidate)\(place)")
         }
         return splits.allSatisfy { $0 == first } ? first : nil
     }
@@ -46,6 +59,8 @@ struct EnvoyDivision {
 
     private func weighted(_ route: JSON, _ split: TrafficSplit) -> JSON {
         guard route["route"]?["weighted_clusters"].map(namesBoth) == true else { return route }
+        let isForTesters = testers != nil && route["name"]?.text == testers
+        let split = !isForTesters ? split : split > .allStable ? .allCandidate : .allStable
         return route.replacing("route") { action in
             action.replacing("weighted_clusters") { weighted in
                 weighted.replacing("clusters") { clusters in
@@ -58,9 +73,9 @@ struct EnvoyDivision {
         }
     }
 
-    /// Every `weighted_clusters` with both clusters. With a third cluster, the percentages would be wrong.
-    private func weightedClusters(of configuration: JSON) throws(RouterError) -> [JSON] {
-        var found: [JSON] = []
+    /// Every `weighted_clusters` with both clusters, with the name of its route. With a third cluster, the percentages would be wrong.
+    private func weightedClusters(of configuration: JSON) throws(RouterError) -> [(name: String?, clusters: JSON)] {
+        var found: [(name: String?, clusters: JSON)] = []
         for host in configuration["virtual_hosts"]?.elements ?? [] {
             for route in host["routes"]?.elements ?? [] {
                 guard let weighted = route["route"]?["weighted_clusters"], namesBoth(weighted) else { continue }
@@ -69,7 +84,7 @@ struct EnvoyDivision {
                         "a route of \(configuration["name"]?.text ?? "Envoy") divides traffic between more than "
                             + "\(stable) and \(candidate)")
                 }
-                found.append(weighted)
+                found.append((route["name"]?.text, weighted))
             }
         }
         return found

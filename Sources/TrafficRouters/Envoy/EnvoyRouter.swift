@@ -37,9 +37,10 @@ struct EnvoyRouter: TrafficRouter {
         switch route.division {
         case .discoveryFile(let path, let name): try publish(split, name, path, operation, admin)
         case .runtime(let prefix):
-            var values = [
-                ("\(prefix).\(route.stable)", split.stable), ("\(prefix).\(route.candidate)", split.candidate),
-            ]
+            var values = keys(of: split, prefix)
+            if let testers = route.testers {
+                values += keys(of: split > .allStable ? .allCandidate : .allStable, testers)
+            }
             if fence.isShared {
                 let key = "\(prefix).tribune_epoch"
                 let last = try admin.runtime()[key].flatMap { UInt64($0) }
@@ -65,7 +66,11 @@ struct EnvoyRouter: TrafficRouter {
             url: route.admin, client: client, deadline: SystemClock.monotonicNanoseconds(in: timeout.rawValue))
     }
 
-    private var division: EnvoyDivision { EnvoyDivision(stable: route.stable, candidate: route.candidate) }
+    private var division: EnvoyDivision {
+        var division = EnvoyDivision(stable: route.stable, candidate: route.candidate)
+        if case .discoveryFile = route.division { division.testers = route.testers }
+        return division
+    }
 
     private func settle(_ cluster: String, _ admin: EnvoyAdmin) throws(RouterError) {
         guard var before = try admin.requests(of: cluster) else { return }
@@ -79,12 +84,22 @@ struct EnvoyRouter: TrafficRouter {
     // MARK: runtime keys
 
     private func running(_ prefix: String, _ admin: EnvoyAdmin) throws(RouterError) -> TrafficSplit? {
-        let keys = try admin.runtime()
-        var weights: [String: Int64] = [:]
-        for cluster in [route.stable, route.candidate] {
-            weights[cluster] = keys["\(prefix).\(cluster)"].flatMap { Int64($0) }
+        let (keys, routes) = (try admin.runtime(), try admin.configurations().map(\.routes))
+        func split(_ prefix: String) throws(RouterError) -> TrafficSplit? {
+            var weights: [String: Int64] = [:]
+            for cluster in [route.stable, route.candidate] {
+                weights[cluster] = keys["\(prefix).\(cluster)"].flatMap { Int64($0) }
+            }
+            return try division.split(of: routes, prefix: prefix, runtime: weights)
         }
-        return try division.split(of: admin.configurations().map(\.routes), prefix: prefix, runtime: weights)
+        let divided = try split(prefix)
+        guard let testers = route.testers else { return divided }
+        return try split(testers) == .allStable ? divided : divided?.withTesters
+    }
+
+    /// The runtime keys under `prefix` with the weights of `split`.
+    private func keys(of split: TrafficSplit, _ prefix: String) -> [(key: String, value: Int)] {
+        [("\(prefix).\(route.stable)", split.stable), ("\(prefix).\(route.candidate)", split.candidate)]
     }
 
     // MARK: The discovery file

@@ -32,10 +32,13 @@ package struct HAProxyRouter: TrafficRouter {
         case .weights:
             let shares = candidate.map(\.share).reduce(0, +)
             split = TrafficSplit(candidateShares: shares, of: shares + stable.map(\.share).reduce(0, +))
-        case .map(let file, let key): split = try percentage(in: file, of: key)
+        case .map(let entry):
+            split = try value(of: entry).flatMap { Int($0) }.flatMap(TrafficSplit.init(candidate:))
         }
+        let isOpen = try route.testers.map { entry throws(RouterError) in try value(of: entry) == "on" } ?? false
         return Inspection(
-            split: split, stable: Self.health(of: stable), candidate: Self.health(of: candidate),
+            split: isOpen ? split?.withTesters : split, stable: Self.health(of: stable),
+            candidate: Self.health(of: candidate),
             isCandidateIsolated: candidate.allSatisfy(\.isOut), candidateRequests: try requests(of: route.candidate),
             process: try process())
     }
@@ -52,7 +55,7 @@ package struct HAProxyRouter: TrafficRouter {
 
     /// The side that gains traffic is set first, so that there is always one with traffic.
     package func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {
-        if split.candidate > 0 {
+        if split > .allStable {
             try run(route.candidate.map { "set server \($0) state ready" }, operation)
         }
         switch route.division {
@@ -61,14 +64,9 @@ package struct HAProxyRouter: TrafficRouter {
             let stable = route.stable.map { "set server \($0) weight \(weights.stable)" }
             let candidate = route.candidate.map { "set server \($0) weight \(weights.candidate)" }
             try run(split.candidate == 100 ? candidate + stable : stable + candidate, operation)
-        case .map(let file, let key):
-            do throws(RouterError) {
-                try run(["set map \(file) \(key) \(split.candidate)"], operation)
-            } catch {
-                guard error.description.contains("entry not found") else { throw error }
-                try run(["add map \(file) \(key) \(split.candidate)"], operation)
-            }
+        case .map(let entry): try set(entry, to: String(split.candidate), operation)
         }
+        if let entry = route.testers { try set(entry, to: split > .allStable ? "on" : "off", operation) }
     }
 
     package func isolate(for operation: RouterOperation) throws(RouterError) {
@@ -151,13 +149,26 @@ package struct HAProxyRouter: TrafficRouter {
         return total
     }
 
-    private func percentage(in file: String, of key: String) throws(RouterError) -> TrafficSplit? {
-        let answer = try ask("show map \(file)")
+    private func set(
+        _ entry: HAProxyRoute.MapEntry, to value: String, _ operation: RouterOperation
+    ) throws(RouterError) {
+        let words = "map \(entry.file) \(entry.key) \(value)"
+        do throws(RouterError) {
+            try run(["set \(words)"], operation)
+        } catch {
+            guard error.description.contains("entry not found") else { throw error }
+            try run(["add \(words)"], operation)
+        }
+    }
+
+    /// The value of `entry`; `nil` if its map has none.
+    private func value(of entry: HAProxyRoute.MapEntry) throws(RouterError) -> String? {
+        let answer = try ask("show map \(entry.file)")
         for line in answer.split(whereSeparator: \.isNewline) {
             let words = line.split(separator: " ")
-            if words.count == 3, words[1] == key { return Int(words[2]).flatMap { TrafficSplit(candidate: $0) } }
+            if words.count == 3, words[1] == entry.key { return String(words[2]) }
         }
-        if answer.contains("Unknown map") { throw RouterError("HAProxy has no map \(file)") }
+        if answer.contains("Unknown map") { throw RouterError("HAProxy has no map \(entry.file)") }
         return nil
     }
 

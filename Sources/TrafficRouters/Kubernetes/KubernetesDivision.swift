@@ -13,6 +13,10 @@ struct KubernetesDivision {
     private struct Place {
         var stable: (path: String, weight: Int64)
         var candidate: (path: String, weight: Int64)
+        /// Whether the rule is for testers only.
+        var isForTesters: Bool
+
+        var split: TrafficSplit? { KubernetesDivision.split(stable: stable.weight, candidate: candidate.weight) }
     }
 
     init(_ route: KubernetesRoute) {
@@ -29,13 +33,16 @@ struct KubernetesDivision {
             }
             return selects(stable) ? .allStable : selects(candidate) ? .allCandidate : nil
         case .ingress:
-            let text = try annotations(of: object)["\(Self.canary)-weight"]?.text ?? "0"
-            return Int(text).flatMap(TrafficSplit.init(candidate:))
+            let annotations = try annotations(of: object)
+            let split = Int(annotations["\(Self.canary)-weight"]?.text ?? "0").flatMap(TrafficSplit.init(candidate:))
+            let isOpen = mark.map { annotations[$0.name] != nil } ?? false
+            return isOpen ? split?.withTesters : split
         case .httpRoute, .virtualService:
-            let splits = try places(in: object).map { place in
-                Self.split(stable: place.stable.weight, candidate: place.candidate.weight)
-            }
-            return splits.allSatisfy { $0 == splits.first } ? splits.first ?? nil : nil
+            let places = try places(in: object)
+            let splits = places.filter { !$0.isForTesters }.map(\.split)
+            let split = splits.allSatisfy { $0 == splits.first } ? splits.first ?? nil : nil
+            let ways = places.filter(\.isForTesters).map(\.split)
+            return ways.allSatisfy { $0 == .allStable } ? split : split?.withTesters
         }
     }
 
@@ -68,14 +75,21 @@ struct KubernetesDivision {
             steps.append(["op": "add", "path": .string(path), "value": value])
         }
         if case .ingress = route.object {
-            _ = try annotations(of: object)
-            add(
-                "/metadata/annotations/nginx.ingress.kubernetes.io~1canary-weight",
-                .string(String(split.candidate)))
+            let annotations = try annotations(of: object)
+            func path(_ annotation: String) -> String {
+                "/metadata/annotations/\(annotation.split(separator: "/").joined(separator: "~1"))"
+            }
+            add(path("\(Self.canary)-weight"), .string(String(split.candidate)))
+            if let mark, split > .allStable {
+                add(path(mark.name), .string(mark.value))
+            } else if let mark, annotations[mark.name] != nil {
+                steps.append(["op": "remove", "path": .string(path(mark.name))])
+            }
         } else {
             for place in try places(in: object) {
-                add(place.stable.path, .integer(Int64(split.stable)))
-                add(place.candidate.path, .integer(Int64(split.candidate)))
+                let own = !place.isForTesters ? split : split > .allStable ? .allCandidate : .allStable
+                add(place.stable.path, .integer(Int64(own.stable)))
+                add(place.candidate.path, .integer(Int64(own.candidate)))
             }
         }
         if let epoch {
@@ -96,7 +110,31 @@ struct KubernetesDivision {
         return annotations
     }
 
-    /// Every rule with both versions. Rules with only one of them, for instance for testers, are not changed.
+    /// The annotation that lets testers pass a canary Ingress; `nil` if there are none.
+    private var mark: (name: String, value: String)? {
+        switch route.testers {
+        case .header(let name): ("\(Self.canary)-by-header", name)
+        case .cookie(let name): ("\(Self.canary)-by-cookie", name)
+        case nil: nil
+        }
+    }
+
+    /// Whether every match of `rule` asks for the header of testers.
+    private func isForTesters(_ rule: JSON) -> Bool {
+        guard case .header(let header) = route.testers else { return false }
+        let matches = (rule["matches"] ?? rule["match"])?.elements ?? []
+        let name = header.lowercased()
+        return !matches.isEmpty
+            && matches.allSatisfy { match in
+                let headers = match["headers"]
+                // An HTTPRoute lists headers, a VirtualService has them by name.
+                let names =
+                    headers?.members?.map(\.name) ?? (headers?.elements ?? []).compactMap { $0["name"]?.text }
+                return names.contains { $0.lowercased() == name }
+            }
+    }
+
+    /// Every rule with both versions. Rules with only one of them are not changed.
     private func places(in object: JSON) throws(RouterError) -> [Place] {
         let names =
             if case .httpRoute = route.object {
@@ -119,9 +157,15 @@ struct KubernetesDivision {
                     targets[target]["weight"]?.integer ?? names.unset
                 )
             }
-            places.append(Place(stable: place(first), candidate: place(second)))
+            places.append(
+                Place(stable: place(first), candidate: place(second), isForTesters: isForTesters(rule)))
         }
-        guard !places.isEmpty else { throw RouterError("no rule of \(route.name) contains both versions") }
+        guard places.contains(where: { !$0.isForTesters }) else {
+            throw RouterError("no rule of \(route.name) contains both versions")
+        }
+        if route.testers != nil, !places.contains(where: \.isForTesters) {
+            throw RouterError("no rule of \(route.name) with both versions is for testers only")
+        }
         return places
     }
 

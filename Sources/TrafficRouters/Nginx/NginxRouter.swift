@@ -21,7 +21,8 @@ struct NginxRouter: TrafficRouter {
     /// The split that the workers use, if they agree. The file's content is used only if the workers use that file.
     func read() throws(RouterError) -> Inspection {
         let written = Self.body(try contents())
-        let split = (0...100).lazy.compactMap { TrafficSplit(candidate: $0) }.first {
+        let testers: [TrafficSplit] = route.testers == nil ? [] : [.testersOnly]
+        let split = (testers + (0...100).compactMap { TrafficSplit(candidate: $0) }).first {
             Self.body(self.text(for: $0)) == written
         }
         var isLive = false
@@ -77,8 +78,16 @@ struct NginxRouter: TrafficRouter {
             ]
             + servers(route.stable, split.stable * route.candidate.count)
             + servers(route.candidate, split.candidate * route.stable.count)
+            + testers(split)
             + ["}", "map $host $tribune_\(variable) {", "    default \"\(version(of: split)) $pid\";", "}", ""]
         return lines.joined(separator: "\n")
+    }
+
+    /// The lines between the upstream and the variable that send testers to the candidate, or to the stable version.
+    private func testers(_ split: TrafficSplit) -> [String] {
+        guard let name = route.testers else { return [] }
+        let addresses = split > .allStable ? route.candidate : route.stable
+        return ["}", "upstream \(name) {"] + addresses.map { "    server \($0);" }
     }
 
     private var variable: String {
@@ -88,7 +97,7 @@ struct NginxRouter: TrafficRouter {
     /// Identifies the split, and distinguishes the files of different servers.
     private func version(of split: TrafficSplit) -> String {
         let servers = CRC32C.checksum((route.stable + ["|"] + route.candidate).joined(separator: ",").utf8)
-        return "\(split.candidate)-\(String(servers, radix: 16))"
+        return "\(split.isForTesters ? "testers" : String(split.candidate))-\(String(servers, radix: 16))"
     }
 
     private static let heading = "# Written by Tribune"

@@ -23,6 +23,7 @@ enum RolloutCommands {
             ("adopt", "Take traffic that no rollout gave as that of a rollout, which is paused."),
             ("observe", "Read, record and page for a time, and write nothing to routers."),
             ("acknowledge", "Let promotion go on after a record was lost and the traffic was checked."),
+            ("finish-upgrade", "Write records that the version before cannot read: no node runs it any more."),
         ].map(order)
 
     private static func order(_ verb: String, _ summary: String) -> Command {
@@ -152,8 +153,9 @@ enum RolloutCommands {
 
     /// `desired stable 90 %, candidate 10 %; live 90/10; baking, stage 1 of 3 until 2026-…`.
     private static func line(of service: JSON) -> String {
+        let testers = service["testers"]?.bool == true ? " and testers" : ""
         var line =
-            "desired stable \(service["stable"]?.integer ?? 0) %, candidate \(service["candidate"]?.integer ?? 0) %; "
+            "desired stable \(service["stable"]?.integer ?? 0) %, candidate \(service["candidate"]?.integer ?? 0) %\(testers); "
             + "\(observedText(service)); "
         line += service["frozen"]?.text ?? service["progress"]?.text ?? ""
         if let stage = service["stage"]?.integer { line += ", stage \(stage) of \(service["stages"]?.integer ?? 0)" }
@@ -166,21 +168,21 @@ enum RolloutCommands {
 
     /// The observed split of all routes of a service, or "unknown".
     private static func observedText(_ service: JSON) -> String {
-        guard let split = service["observed"], let stable = split["stable"]?.integer,
-            let candidate = split["candidate"]?.integer
-        else { return "live unknown" }
+        guard let split = service["observed"].flatMap(text) else { return "live unknown" }
         let isStored = service["routes"]?.elements?.contains { $0["grade"]?.text == "stored" } ?? false
-        return "\(isStored ? "stored (effect unknown)" : "live") \(stable)/\(candidate)"
+        return "\(isStored ? "stored (effect unknown)" : "live") \(split)"
+    }
+
+    /// `90/10`, or `100/0 with testers`.
+    private static func text(_ split: JSON) -> String? {
+        guard let stable = split["stable"]?.integer, let candidate = split["candidate"]?.integer else { return nil }
+        return "\(stable)/\(candidate)\(split["testers"]?.bool == true ? " with testers" : "")"
     }
 
     /// A line for each route that cannot be read, or that shows another split than desired.
     private static func unreadLines(_ service: JSON) -> [String] {
         (service["routes"]?.elements ?? []).enumerated().compactMap { index, route in
-            let observed = route["observed"].flatMap { split in
-                split["stable"]?.integer.flatMap { stable in
-                    split["candidate"]?.integer.map { "\(stable)/\($0)" }
-                }
-            }
+            let observed = route["observed"].flatMap(text)
             let name = "  \(service["name"]?.text ?? ""), route \(index + 1) (\(route["name"]?.text ?? ""))"
             let last =
                 route["read_at"]?.text.map { "last reading \(observed ?? "no traffic") at \($0)" } ?? "never read"
@@ -188,8 +190,7 @@ enum RolloutCommands {
                 return "\(name): cannot be read since \(since): \(route["fault"]?.text ?? ""); \(last)"
             }
             if route["up"]?.bool == nil { return "\(name): never read" }
-            let desired = "\(service["stable"]?.integer ?? 0)/\(service["candidate"]?.integer ?? 0)"
-            return observed == desired ? nil : "\(name): \(last)"
+            return observed == text(service) ? nil : "\(name): \(last)"
         }
     }
 

@@ -35,7 +35,10 @@ enum RoutesCommand {
 
     private static func text(_ reading: RouteReading) -> String {
         guard let seen = reading.inspection else { return reading.fault ?? "" }
-        let split = seen.split.map { "stable \($0.stable) %, candidate \($0.candidate) %" } ?? "no traffic split"
+        let split =
+            seen.split.map { split in
+                "stable \(split.stable) %, candidate \(split.candidate) %\(split.isForTesters ? " and testers" : "")"
+            } ?? "no traffic split"
         return "\(split); stable \(text(seen.stable)), candidate \(text(seen.candidate))"
             + (seen.isCandidateIsolated ? ", isolated" : "")
     }
@@ -56,6 +59,7 @@ enum RoutesCommand {
             "fit": .bool(reading.isFit), "fault": reading.fault.map(JSON.string) ?? .null,
             "stable": seen?.split.map { .integer(Int64($0.stable)) } ?? .null,
             "candidate": seen?.split.map { .integer(Int64($0.candidate)) } ?? .null,
+            "testers_only": seen?.split.map { .bool($0.isForTesters) } ?? .null,
             "stable_health": health(seen?.stable), "candidate_health": health(seen?.candidate),
             "isolated": seen.map { .bool($0.isCandidateIsolated) } ?? .null,
             "candidate_requests": seen?.candidateRequests.map { .integer(Int64(clamping: $0)) } ?? .null,

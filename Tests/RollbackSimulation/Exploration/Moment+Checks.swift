@@ -22,7 +22,7 @@ extension Moment {
             if after.progress != before.progress, !isAdopted {
                 checkProgress(index, from: before, to: after, new, old, record.step, in: world)
             }
-            guard after.split.candidate > before.split.candidate else { continue }
+            guard after.split > before.split else { continue }
             if isAdopted {
                 let isSeen = world.routes(of: index).contains {
                     Int(routes[$0].seen?.weight ?? 0) == after.split.candidate

@@ -202,7 +202,7 @@ export const getApiV1RolloutsPlanHistory: Operation<'getApiV1RolloutsPlanHistory
 };
 
 /** Gives an order to a rollout. */
-export const postApiV1RolloutsPlanVerb: Operation<'postApiV1RolloutsPlanVerb', { 'plan': string; 'verb': 'start' | 'pause' | 'resume' | 'promote' | 'abort' | 'rollback' | 'abandon-route' | 'acknowledge' | 'adopt' | 'observe'; 'reason'?: string; 'actor'?: string; 'service'?: readonly (string)[]; 'route'?: number; 'for'?: string; 'without_data'?: 'true'; 'full'?: 'true' }> = {
+export const postApiV1RolloutsPlanVerb: Operation<'postApiV1RolloutsPlanVerb', { 'plan': string; 'verb': 'start' | 'pause' | 'resume' | 'promote' | 'abort' | 'rollback' | 'abandon-route' | 'acknowledge' | 'adopt' | 'observe' | 'finish-upgrade'; 'reason'?: string; 'actor'?: string; 'service'?: readonly (string)[]; 'route'?: number; 'for'?: string; 'without_data'?: 'true'; 'full'?: 'true' }> = {
   method: 'POST', path: 'v1/rollouts/{plan}/{verb}', permission: 'order', kind: 'data',
 };
 

@@ -6,6 +6,8 @@ export type LabelSet = { readonly [name: string]: string };
 export interface Split {
   stable: number;
   candidate: number;
+  /** Whether testers reach a candidate that has no share. */
+  testers?: boolean;
 }
 
 export interface Gate {
@@ -30,6 +32,7 @@ export interface ServiceRollout {
   progress: string;
   stable: number;
   candidate: number;
+  testers: boolean;
   observed: Split | null;
   routes: RouteReading[];
   frozen: string | null;

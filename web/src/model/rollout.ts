@@ -1,4 +1,4 @@
-import type { Rollout, ServiceRollout } from '../api/types';
+import type { Rollout, ServiceRollout, Split } from '../api/types';
 import { duration } from './time';
 
 export type Verb = 'start' | 'pause' | 'resume' | 'promote' | 'abort' | 'rollback' | 'abandon-route' | 'adopt';
@@ -19,9 +19,21 @@ function list(names: readonly string[]): string {
     : `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;
 }
 
+/** Whether any request reaches the candidate. */
+function reachesCandidate(split: Split): boolean {
+  return split.candidate > 0 || split.testers === true;
+}
+
+/** The part of the candidate, as text: `10 %`, or `testers`. */
+export function shareText(split: Split): string {
+  return split.testers ? 'testers' : `${split.candidate} %`;
+}
+
 /** The services whose candidates have traffic, or are about to get some. */
 export function withTraffic(rollout: Rollout): ServiceRollout[] {
-  return rollout.details.services.filter((one) => one.candidate > 0 || (one.observed?.candidate ?? 0) > 0);
+  return rollout.details.services.filter(
+    (one) => reachesCandidate(one) || (one.observed ? reachesCandidate(one.observed) : false),
+  );
 }
 
 /** The orders that the present state allows. What is not possible is not offered. */
@@ -224,6 +236,6 @@ export function dependencyGraph(services: readonly ServiceRollout[]): Dependency
 export function differs(service: ServiceRollout): boolean {
   return (
     service.observed !== null &&
-    (service.observed.candidate !== service.candidate || service.observed.stable !== service.stable)
+    (shareText(service.observed) !== shareText(service) || service.observed.stable !== service.stable)
   );
 }

@@ -103,7 +103,7 @@ export function NowView({ page }: View) {
                     <b>{service.name}</b>
                     <Badge tone={tone} text={words(service.progress)} />
                   </span>
-                  <SplitBar candidate={service.candidate} observed={service.observed?.candidate ?? null} />
+                  <SplitBar wanted={service} observed={service.observed} />
                 </a>
               </li>
             ))}

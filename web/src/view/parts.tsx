@@ -1,7 +1,8 @@
 import { Component, h } from 'preact';
-import type { LabelSet } from '../api/types';
+import type { LabelSet, Split } from '../api/types';
 import { seriesText } from '../model/labels';
 import type { Tone } from '../model/now';
+import { shareText } from '../model/rollout';
 import { absolute, relative } from '../model/time';
 
 /** Children of an element. */
@@ -355,15 +356,16 @@ export function Sparkline({
 }
 
 /** The division of traffic between stable and candidate. */
-export function SplitBar({ candidate, observed }: { candidate: number; observed: number | null }) {
-  const text = observed === null ? `wanted ${candidate} %, not read yet` : `wanted ${candidate} %, read ${observed} %`;
+export function SplitBar({ wanted, observed }: { wanted: Split; observed: Split | null }) {
+  const live = observed ?? wanted;
+  const text = `wanted ${shareText(wanted)}, ${observed ? `read ${shareText(observed)}` : 'not read yet'}`;
   return (
     <div class="split" role="img" aria-label={`Candidate: ${text}`} title={`Candidate: ${text}`}>
       <span class="track">
-        <span class="share" style={{ width: `${observed ?? candidate}%` }} />
-        <span class="wanted" style={{ left: `${100 - candidate}%` }} />
+        <span class="share" style={{ width: `${live.candidate}%` }} />
+        <span class="wanted" style={{ left: `${100 - wanted.candidate}%` }} />
       </span>
-      <b>{observed ?? candidate} %</b>
+      <b>{shareText(live)}</b>
     </div>
   );
 }

@@ -2,7 +2,7 @@ import { h } from 'preact';
 
 import type { Rollout, ServiceRollout } from '../api/types';
 import { toneOf, words } from '../model/now';
-import { dependencyGraph, differs, orders } from '../model/rollout';
+import { dependencyGraph, differs, orders, shareText } from '../model/rollout';
 import { duration } from '../model/time';
 import { may } from '../state/live';
 import type { View } from './context';
@@ -49,7 +49,7 @@ export function PlanGraph({ services, now }: { services: readonly ServiceRollout
               <b>{service.name}</b>
               <Badge tone={toneOf(service.progress)} text={words(service.progress)} />
             </span>
-            <SplitBar candidate={service.candidate} observed={service.observed?.candidate ?? null} />
+            <SplitBar wanted={service} observed={service.observed} />
             <small>{stageText(service, now)}</small>
           </div>
         ))}
@@ -95,10 +95,10 @@ export function Services({ view, rollout }: { view: View; rollout: Rollout }) {
                 {service.lack ? <p class="notice warn">{service.lack}</p> : null}
               </th>
               <td>
-                <SplitBar candidate={service.candidate} observed={service.observed?.candidate ?? null} />
-                {differs(service) ? (
+                <SplitBar wanted={service} observed={service.observed} />
+                {service.observed && differs(service) ? (
                   <small class="warn-text">
-                    wanted {service.candidate} %, read {service.observed?.candidate} %
+                    wanted {shareText(service)}, read {shareText(service.observed)}
                   </small>
                 ) : null}
               </td>
