@@ -194,7 +194,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
                     [
                         "name": .string(service.name), "progress": .string(service.progress),
                         "stable": .integer(Int64(service.split.stable)),
-                        "candidate": .integer(Int64(service.split.candidate)), "testers": .bool(service.split.isForTesters),
+                        "candidate": .integer(Int64(service.split.candidate)),
+                        "testers": .bool(service.split.isForTesters),
                         "observed": service.observed?.json ?? .null, "routes": .array(service.routes.map(\.json)),
                         "frozen": service.frozen.map(JSON.string) ?? .null,
                         "stage": service.stage.map { .integer(Int64($0)) } ?? .null,
