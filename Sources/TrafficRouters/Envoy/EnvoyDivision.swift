@@ -73,7 +73,8 @@ struct EnvoyDivision {
         }
     }
 
-    /// Every `weighted_clusters` with both clusters, with the name of its route. With a third cluster, the percentages would be wrong.
+    /// Every `weighted_clusters` with both clusters, with the name of its route. With a third cluster, the percentages
+    /// would be wrong.
     private func weightedClusters(of configuration: JSON) throws(RouterError) -> [(name: String?, clusters: JSON)] {
         var found: [(name: String?, clusters: JSON)] = []
         for host in configuration["virtual_hosts"]?.elements ?? [] {
