@@ -125,4 +125,64 @@ import Testing
         let good = try TribuneProgram.run(["check", "rules", "--plan=\(plan)", rules])
         #expect(good.output.hasSuffix("plan shop: rule Errors judges api, db\n"), "\(good.output)")
     }
+
+    // MARK: Labels of targets
+
+    private func warnings(labels: [String], more: String = "", expression: String, action: String) throws -> [Substring]
+    {
+        let targets = labels.enumerated().map { "  - {targets: ['127.0.0.1:\($0 + 1)'], labels: {\($1)}}" }
+        directory.write("plan: shop\nstages: [100]\n\(Self.services)\n", to: "plan.yml")
+        directory.write("groups:\n- name: g\n  rules:\n  - \(rule(action, expression: expression))\n", to: "rules.yml")
+        directory.write(
+            """
+            rule_files: [rules.yml]
+            scrape_configs:
+            - job_name: shop
+              static_configs:
+            \(targets.map { "  \($0)" }.joined(separator: "\n"))
+            \(more)
+
+            """, to: "prometheus.yml")
+        let path = directory.write("prometheus_config: prometheus.yml\nplans: [plan.yml]\n", to: "tribune.yml")
+        let result = try TribuneProgram.run(["check", "config", path])
+        #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
+        return result.errors.split(separator: "\n").filter { $0.contains("no target has") }
+    }
+
+    private static let targets = ["service: api, env: blue", "service: api, env: green", "service: db, env: green"]
+
+    @Test("a label that no target has is a warning")
+    func labelsOfTargets() throws {
+        let action = "action: {plan: shop}"
+        let expression = #"sum by (service) (errors{env="green"})"#
+        #expect(try warnings(labels: Self.targets, expression: expression, action: action) == [])
+        #expect(
+            try warnings(
+                labels: Self.targets,
+                expression: #"sum by (service) (errors{env="grene"}) / sum by (service) (all{env="grene"})"#,
+                action: action) == [
+                    #"warning: g: Errors: no target has the label env="grene" (they have blue, green): nothing is measured"#
+                ])
+        #expect(
+            try warnings(labels: Array(Self.targets.prefix(2)), expression: expression, action: action) == [
+                #"warning: plan shop: no target has the label service="db" (they have api): nothing is measured"#
+            ])
+    }
+
+    @Test("a label that may come from elsewhere is no warning")
+    func labelsFromElsewhere() throws {
+        let wrong = #"sum by (service) (errors{env="grene"})"#
+        let action = "action: {plan: shop}"
+        for more in [
+            "- {job_name: self, static_configs: [{targets: ['127.0.0.1:9']}]}",
+            "- {job_name: found, file_sd_configs: [{files: ['*.json']}]}",
+            "  relabel_configs: [{target_label: env, replacement: grene}]",
+        ] {
+            #expect(try warnings(labels: Self.targets, more: more, expression: wrong, action: action) == [], "\(more)")
+        }
+        // The action names the service, not the label.
+        let named = "action: {plan: shop, service: db}"
+        #expect(
+            try warnings(labels: Array(Self.targets.prefix(2)), expression: "sum(errors)", action: named) == [])
+    }
 }

@@ -48,9 +48,8 @@ enum CheckCommands {
             let configuration = try LoadedConfiguration.load(path, requiresRuleFiles: true)
             for warning in configuration.prometheus.warnings { Console.error("warning: \(warning)") }
             for warning in configuration.notification.warnings { Console.error("warning: \(warning)") }
-            for warning in configuration.reach.warnings + configuration.evidenceWarnings {
-                Console.error("warning: \(warning)")
-            }
+            let warnings = configuration.reach.warnings + configuration.evidenceWarnings + configuration.targetWarnings
+            for warning in warnings { Console.error("warning: \(warning)") }
             let rules = configuration.groups.reduce(0) { $0 + $1.rules.count }
             Console.print(
                 "SUCCESS: \(path) is valid: \(configuration.prometheus.pools.count) scrape jobs, \(rules) rules, "

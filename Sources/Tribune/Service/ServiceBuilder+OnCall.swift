@@ -11,7 +11,7 @@ internal import Runtime
 extension ServiceBuilder {
     /// Reads the journal of pages. Nothing is done before the engine's `start`.
     func openOnCall(
-        _ rollback: RollbackRunner, _ recorder: Recorder, _ notifier: NotificationRunner
+        _ rollback: RollbackRunner, _ recorder: Recorder, _ alerts: OwnAlerts
     ) throws(CommandFailure) -> OnCallRunner {
         let directory = "\(settings.storagePath)/oncall"
         guard Paths.makeDirectory(directory, isPrivate: true) else {
@@ -33,9 +33,7 @@ extension ServiceBuilder {
         sinks.event = { recorder.paged($0) }
         sinks.schedule = { recorder.planned($0) }
         sinks.alarm = { [externalURL] alarm, isOver in
-            notifier.receive(
-                [PageAlerts.alert(of: alarm, isOver: isOver, at: Self.now(), externalURL: externalURL)],
-                origin: .incidents, urgent: true)
+            alerts.send([PageAlerts.alert(of: alarm, isOver: isOver, at: Self.now(), externalURL: externalURL)])
         }
         let settings = engine
         let reports = sinks

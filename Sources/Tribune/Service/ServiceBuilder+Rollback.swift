@@ -14,7 +14,7 @@ extension ServiceBuilder {
     /// Reads the journals. Nothing is done before the engine's `start`.
     func openRollback(
         _ queries: QuerySources, _ history: HistoryRunner, _ recorder: Recorder, _ traces: IncidentTraces,
-        _ notifier: NotificationRunner
+        _ alerts: OwnAlerts
     ) throws(CommandFailure) -> RollbackRunner {
         let directory = try journalDirectory()
         var settings = RollbackRunner.Settings(
@@ -24,7 +24,7 @@ extension ServiceBuilder {
         settings.verdicts = configuration.verdictRules
         settings.trace = { traces.trace(of: $0) }
         settings.lease = try lease(in: directory, history, recorder)
-        let sinks = rollbackSinks(recorder, traces, notifier)
+        let sinks = rollbackSinks(recorder, traces, alerts)
         return try Self.start("the rollback engine") { () throws(JournalError) in
             try RollbackRunner(plans: configuration.plans, settings: settings, sinks: sinks)
         }
@@ -46,7 +46,7 @@ extension ServiceBuilder {
     }
 
     private func rollbackSinks(
-        _ recorder: Recorder, _ traces: IncidentTraces, _ notifier: NotificationRunner
+        _ recorder: Recorder, _ traces: IncidentTraces, _ alerts: OwnAlerts
     ) -> RollbackSinks {
         RollbackSinks(
             event: { event in
@@ -55,9 +55,7 @@ extension ServiceBuilder {
             },
             incident: { [externalURL] incident in
                 recorder.raised(incident)
-                notifier.receive(
-                    [IncidentAlerts.firing(incident, at: Self.now(), externalURL: externalURL)], origin: .incidents,
-                    urgent: true)
+                alerts.send([IncidentAlerts.firing(incident, at: Self.now(), externalURL: externalURL)])
             },
             notice: { [logger, externalURL] notice in
                 if notice.kind == .over {
@@ -69,7 +67,7 @@ extension ServiceBuilder {
                 guard let alert = IncidentAlerts.alert(of: notice, at: Self.now(), externalURL: externalURL) else {
                     return
                 }
-                notifier.receive([alert], origin: .incidents, urgent: true)
+                alerts.send([alert])
             },
             report: { [logger] report in
                 let verdict = report.rollback.verdict
@@ -81,7 +79,7 @@ extension ServiceBuilder {
                     logger.error("rollback not validated", ["plan": plan, "id": id, "error": detail])
                 }
                 let ends = IncidentAlerts.resolved(by: report, at: Self.now())
-                if !ends.isEmpty { notifier.receive(ends, origin: .incidents) }
+                if !ends.isEmpty { alerts.send(ends, urgent: false) }
             },
             verdict: { [logger, externalURL] alert in
                 if alert.isOver {
@@ -89,9 +87,7 @@ extension ServiceBuilder {
                 } else {
                     logger.warn("verdict alert", ["verdict": alert.verdict, "text": alert.text])
                 }
-                notifier.receive(
-                    [IncidentAlerts.alert(of: alert, at: Self.now(), externalURL: externalURL)], origin: .incidents,
-                    urgent: true)
+                alerts.send([IncidentAlerts.alert(of: alert, at: Self.now(), externalURL: externalURL)])
             })
     }
 }

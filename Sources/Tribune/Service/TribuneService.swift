@@ -99,11 +99,12 @@ final class TribuneService: Sendable {
             alertmanagers = AlertmanagerSender(logger: logger, registry: builder.registry)
             alertmanagerDiscovery = AlertmanagerDiscovery(alertmanagers, registry: builder.registry, logger: logger)
             running.append(alertmanagerDiscovery.stop)
-            rollback = try builder.openRollback(queries, history, recorder, incidents, notifier)
+            let own = OwnAlerts(notifier: notifier, alertmanagers: alertmanagers)
+            rollback = try builder.openRollback(queries, history, recorder, incidents, own)
             shared?.follow { [rollback] in rollback.leaseEpoch }
             relay.attach(rollback)
             running.append { [rollback] in rollback.stop() }
-            onCall = try builder.openOnCall(rollback, recorder, notifier)
+            onCall = try builder.openOnCall(rollback, recorder, own)
             running.append(onCall.stop)
             gates = try builder.openGates(queries, rollback, recorder)
             running.append(gates.stop)
@@ -134,7 +135,9 @@ final class TribuneService: Sendable {
         housekeeping = Housekeeping(
             store: store, queries: queries, history: history, rollback: rollback, recorder: recorder,
             silences: silences,
-            notify: { [notifier] in _ = notifier.receive($0, origin: .incidents, urgent: true) },
+            notify: { [notifier, alertmanagers] in
+                OwnAlerts(notifier: notifier, alertmanagers: alertmanagers).send($0)
+            },
             rulesWereEvaluated: { [rules, notifier, started = ServiceBuilder.now()] in
                 guard rules.hasEvaluatedAll(since: started) else { return false }
                 notifier.rulesWereEvaluated()

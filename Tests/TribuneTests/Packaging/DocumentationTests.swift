@@ -138,6 +138,31 @@ import Testing
         #expect(missing.sorted() == [], "not in \(pages)")
     }
 
+    /// The other way round: rows about fields that nothing reads any more.
+    @Test func everyFieldOfTheReferenceIsReadByTheCode() throws {
+        var known: Set<String> = []
+        for name in try FileManager.default.subpathsOfDirectory(atPath: "\(Self.root)/Sources")
+        where name.hasSuffix(".swift") {
+            let text = try #require(FileText.read("\(Self.root)/Sources/\(name)"))
+            known.formUnion(text.matches(of: /"([a-z0-9_]+)"/).map { String($0.1) })
+        }
+        var count = 0
+        let pages = ["reference/configuration", "operations/routes", "operations/oncall", "operations/opentelemetry"]
+        for name in pages.map({ "\($0).md" }) {
+            // Tables whose first column is that of fields.
+            for table in try page(name).split(separator: "\n\n") where table.hasPrefix("| field |") {
+                for row in table.split(separator: "\n").dropFirst(2) where row.hasPrefix("|") {
+                    let fields = row.split(separator: "|", maxSplits: 1)[0].matches(of: /`([a-z0-9_.\[\]]+)`/)
+                    for part in fields.flatMap({ $0.1.split { ".[]".contains($0) } }) {
+                        #expect(known.contains(String(part)), "\(name): \(row)")
+                        count += 1
+                    }
+                }
+            }
+        }
+        #expect(count > 400)
+    }
+
     @Test func everyAlertHasARunbook() throws {
         let rules = try String(contentsOfFile: "\(Self.root)/rules/tribune.yml", encoding: .utf8)
         let alerts = rules.matches(of: /- alert: (\w+)/).map { String($0.1) }
@@ -152,6 +177,38 @@ import Testing
         let named = try page("operations/runbooks.md").matches(of: /tribune_[a-z_]+/).map { String($0.0) }
         #expect(!named.isEmpty)
         for metric in named { #expect(known.contains("`\(metric)`"), "\(metric)") }
+    }
+
+    /// The anchors of a page's headings, as both GitHub and mkdocs make them.
+    private static func anchors(of text: String) -> Set<String> {
+        Set(
+            text.matches(of: /(?m)^#+ (.*)$/).map { heading in
+                heading.1.lowercased().filter { $0.isLetter || $0.isNumber || " -_".contains($0) }
+                    .split(separator: " ").joined(separator: "-")
+            })
+    }
+
+    /// mkdocs looks at neither anchors nor the pages outside of `docs/`.
+    @Test func everyLinkLeadsToAPageAndAHeading() throws {
+        let docs = try FileManager.default.subpathsOfDirectory(atPath: "\(Self.root)/docs")
+            .filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
+        var count = 0
+        for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"] + docs {
+            let path = "\(Self.root)/\(page)"
+            let text = try #require(FileText.read(path))
+            for link in text.matches(of: /\]\(([^)\s]+)\)/).map(\.1) where !link.contains(/^(https?|mailto):/) {
+                let parts = link.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+                let target =
+                    parts[0].isEmpty
+                    ? path : URL(filePath: path).deletingLastPathComponent().appending(path: parts[0]).standardized.path
+                #expect(FileManager.default.fileExists(atPath: target), "\(page): \(link)")
+                if parts.count == 2, let text = FileText.read(target) {
+                    #expect(Self.anchors(of: text).contains(String(parts[1])), "\(page): \(link)")
+                }
+                count += 1
+            }
+        }
+        #expect(count > 140)
     }
 
     static var hasMkdocs: Bool {

@@ -55,6 +55,11 @@ import Testing
             ("memory: 4Gi", "memry: 4Gi", "no limit of memory"),
             ("serviceName: tribune", "serviceName: other", "names the Service other"),
             ("  - patch", "  - delete", "which nothing uses"),
+            ("namespace: tribune\nspec:\n  egress", "namespace: other\nspec:\n  egress", "the namespaces"),
+            (
+                "podSelector:\n    matchLabels:\n      app", "podSelector:\n    matchLabels:\n      ap",
+                "tribune selects no pod"
+            ),
             ("  endpoints:\n", "  endpointz: []\n  endpoints:\n", "spec.endpointz does not exist"),
         ]
         let files = changes.enumerated().map { index, change in
@@ -68,6 +73,33 @@ import Testing
             #expect(
                 lines.contains { $0.contains("/\(index).yaml: ") && $0.contains(change.2) }, "\(change.1): \(result)")
         }
+    }
+
+    /// The overlay that the page about installing shows, with every component in place of those that it names.
+    @Test(.enabled(if: ManifestTests.canValidate)) func everyComponentCanBeAdded() throws {
+        let page = try #require(FileText.read("\(ReferenceTests.root)/docs/operations/install.md"))
+        let shown = String(try #require(page.firstMatch(of: /```yaml\n(apiVersion: kustomize(?s).*?)```/)?.1))
+        let components = try FileManager.default.contentsOfDirectory(atPath: "\(Self.folder)/components").sorted()
+        let named = shown.matches(of: /\.\.\/\.\.\/components\/([a-z]+)/).map { String($0.1) }
+        #expect(!named.isEmpty && Set(named).isSubset(of: components))
+        for component in components { #expect(page.contains("`\(component)`"), "\(component)") }
+        // The overlays have it already.
+        let added = components.filter { $0 != "monitoring" }.map { "../../components/\($0)" }
+        let directory = TemporaryDirectory()
+        // Kustomize takes relative paths only.
+        let folder = "\(Self.folder)/overlays/own"
+        let up = String(repeating: "../", count: directory.path.split(separator: "/").count)
+        let overlay = shown.replacing(
+            /components: .*/, with: "components: [\(added.joined(separator: ", "))]")
+        directory.write(
+            overlay.replacing(/\.\.[.\/a-z-]*/) { path in
+                up + String(URL(filePath: "\(folder)/\(path.output)").standardized.path.dropFirst())
+            }, to: "kustomization.yaml")
+        let rendered = try TribuneProgram.run(program: ["kubectl", "kustomize", directory.path])
+        #expect(rendered.exit == .code(0), "\(rendered.errors)")
+        let result = try check([directory.write(rendered.output, to: "rendered.yaml")])
+        #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
+        for port in [4317, 4318, 514, 601, 6514, 587] { #expect(rendered.output.contains("port: \(port)\n")) }
     }
 
     @Test func copiesOfRulesAreUpToDate() throws {
