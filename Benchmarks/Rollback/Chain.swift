@@ -8,13 +8,11 @@ import RolloutRunner
 import RuleEngine
 import RuleModel
 import Runtime
-import Synchronization
 import TestSupport
 
 /// Store, rules, controller and a real HAProxy, connected as in the service. Scrapes are committed manually.
 final class Chain {
     let directory = TemporaryDirectory()
-    private let store: MetricStore
     private let lane: Lane
     private let slot: RingSlot
     private let rules: RuleRunner
@@ -27,7 +25,6 @@ final class Chain {
     init(_ plan: String, journals: String? = nil) throws {
         self.plan = try RolloutPlan(parsing: plan, file: "plan.yml")
         let store = try MetricStore(StoreConfiguration(), registry: nil)
-        self.store = store
         lane = try store.openLane("scrape")
         slot = try lane.slot(for: ["__name__": "quality", "job": "bench"])
         let text = """
@@ -78,22 +75,6 @@ final class Chain {
         }
     }
 
-    /// Seconds of samples for ``load(threads:)``.
-    fileprivate static let loadSeconds: Int64 = 300
-
-    /// Threads that compute the rates of 2,000 series at 300 times, again and again.
-    func load(threads: Int) throws -> QueryLoad {
-        let lane = try store.openLane("load")
-        let slots = try (0..<2000).map { try lane.slot(for: ["__name__": "load", "number": "\($0)"]) }
-        let end = Timestamp(milliseconds: time)
-        for second in 0..<Self.loadSeconds {
-            var row = lane.beginAppend(at: end + .seconds(second - Self.loadSeconds))
-            for (number, slot) in slots.enumerated() { row.append(slot, Double(second * Int64(number))) }
-            try row.commit()
-        }
-        return try QueryLoad(store, query: "sum(rate(load[1m]))", end: end, threads: threads)
-    }
-
     /// Commits a violation and returns the report of the resulting rollback.
     ///
     /// - Parameter mend: called when the first shift has been acknowledged, so that the rollback can end.
@@ -108,36 +89,6 @@ final class Chain {
         guard case .message(let report) = reports.receive(deadline: deadline), report.rollback.verdict?.isValid == true
         else { throw BenchmarkFailure("no valid rollback: \(rollback.snapshots)") }
         return report
-    }
-}
-
-/// Threads that evaluate a heavy query again and again.
-final class QueryLoad: Sendable {
-    private let isOver = Atomic<Bool>(false)
-    private let threads = Mutex<[WorkerThread]>([])
-
-    fileprivate init(_ store: MetricStore, query: String, end: Timestamp, threads count: Int) throws {
-        let expression = try Expression.parse(query)
-        for number in 0..<count {
-            let thread = try WorkerThread("query \(number)") { [self] in
-                let prepared = QueryEngine().prepare(expression)
-                let start = end + .milliseconds(-Chain.loadSeconds * 1000)
-                while !isOver.load(ordering: .relaxed) {
-                    do throws(QueryError) {
-                        _ = try prepared.range(start: start, end: end, step: .seconds(1), from: store)
-                    } catch {
-                        print("a query failed: \(error)")
-                        return
-                    }
-                }
-            }
-            threads.withLock { $0.append(thread) }
-        }
-    }
-
-    func end() {
-        isOver.store(true, ordering: .relaxed)
-        for thread in threads.withLock({ $0 }) { thread.join() }
     }
 }
 

@@ -12,8 +12,6 @@ enum Trouble: String, CaseIterable {
     case deadRoute = "dead-route"
     /// A full disk below the journal: a file system of the directory in `TRIBUNE_FULL_DISK`, which should be small.
     case fullDisk = "full-disk"
-    /// Twenty threads that evaluate a heavy query again and again.
-    case queries
 
     private static let settings = "bake: 1h\nsettle: 0s\nvalidation: {rounds: 1, interval: 10ms, timeout: 10s}"
 
@@ -45,16 +43,6 @@ enum Trouble: String, CaseIterable {
                 try FullDisk.fill(path)
                 let report = try chain.violate { FullDisk.empty(path) }
                 shifted.append(report.milliseconds(toFirst: "shifted") ?? .infinity)
-            }
-        case .queries:
-            let proxy = try Proxy(services: ["web"])
-            let chain = try Chain(
-                "plan: p\nstages: [50, 100]\n\(Self.settings)\nservices:\n- name: web\n  \(proxy.route("web"))\n")
-            let load = try chain.load(threads: 20)
-            defer { load.end() }
-            for _ in 0..<count {
-                try chain.advance(to: "baking")
-                shifted.append(try chain.violate().milliseconds(toFirst: "shifted") ?? .infinity)
             }
         }
         print("\(count) trips of one service with \(rawValue), from the commit of the violating scrape:")

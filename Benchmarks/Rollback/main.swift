@@ -1,6 +1,6 @@
 // Measures rollbacks through the real chain and a real HAProxy on loopback.
 // Usage: swift run -c release RollbackBenchmark [shift [TRIPS] | seven [TRIPS] | dead-route [TRIPS] |
-// full-disk [TRIPS] | queries [TRIPS] | drain [ROLLBACKS [PER_SECOND]] | nginx [ROLLBACKS [PER_SECOND]] | kill [TIMES]]
+// full-disk [TRIPS] | drain [ROLLBACKS [PER_SECOND]] | nginx [ROLLBACKS [PER_SECOND]] | kill [TIMES]]
 // Without an argument: shift, seven, drain and nginx, which is drain through nginx. `kill` needs RollbackCrashProcess,
 // built the same way, and `full-disk` a small file system: see `Trouble`.
 import Glibc
