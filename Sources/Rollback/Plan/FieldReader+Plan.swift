@@ -1,6 +1,6 @@
 internal import MetricModel
 internal import RuleModel
-internal import YAML
+package import YAML
 
 extension FieldReader {
     /// A duration in Prometheus's notation.
@@ -33,7 +33,7 @@ extension FieldReader {
     }
 
     /// A name of letters, digits, `-`, `_` and `.`.
-    mutating func name(_ field: String) throws(YAMLError) -> String {
+    package mutating func name(_ field: String) throws(YAMLError) -> String {
         let text = try text(field)
         let isPlain = text.utf8.allSatisfy { byte in
             switch byte {

@@ -1,3 +1,4 @@
+internal import Rollback
 internal import YAML
 
 extension TribuneFile {
@@ -9,16 +10,10 @@ extension TribuneFile {
         var names: [String] = []
         for (index, node) in try fields.list("verdicts").enumerated() {
             var inner = try FieldReader(node, path: "verdicts[\(index)]", file: fields.file)
-            let name = try inner.text("name")
             // It is a part of addresses and of a file's name.
-            let isName = name.utf8.allSatisfy { byte in
-                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "._-".utf8.contains(byte)
-            }
-            guard isName, (1...100).contains(name.utf8.count), name.utf8.first != UInt8(ascii: ".") else {
-                throw inner.fault(
-                    "expected 1 to 100 letters, digits, dots, - and _, not beginning with a dot",
-                    at: inner.optional("name"), field: "name")
+            let name = try inner.name("name")
+            guard !name.hasPrefix(".") else {
+                throw inner.fault("a name must not begin with a dot", at: inner.optional("name"), field: "name")
             }
             guard !names.contains(name) else {
                 throw inner.fault(

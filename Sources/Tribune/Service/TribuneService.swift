@@ -83,6 +83,7 @@ final class TribuneService: Sendable {
         history = try builder.startHistory()
         // Parts with threads. They are stopped if a later one cannot start.
         var running: [() -> Void] = [history.stop]
+        let own: OwnAlerts
         do throws(CommandFailure) {
             hotCache = try builder.startHotCache()
             if let hotCache { running.append(hotCache.stop) }
@@ -99,7 +100,7 @@ final class TribuneService: Sendable {
             alertmanagers = AlertmanagerSender(logger: logger, registry: builder.registry)
             alertmanagerDiscovery = AlertmanagerDiscovery(alertmanagers, registry: builder.registry, logger: logger)
             running.append(alertmanagerDiscovery.stop)
-            let own = OwnAlerts(notifier: notifier, alertmanagers: alertmanagers)
+            own = OwnAlerts(notifier: notifier, alertmanagers: alertmanagers)
             rollback = try builder.openRollback(queries, history, recorder, incidents, own)
             shared?.follow { [rollback] in rollback.leaseEpoch }
             relay.attach(rollback)
@@ -135,9 +136,7 @@ final class TribuneService: Sendable {
         housekeeping = Housekeeping(
             store: store, queries: queries, history: history, rollback: rollback, recorder: recorder,
             silences: silences,
-            notify: { [notifier, alertmanagers] in
-                OwnAlerts(notifier: notifier, alertmanagers: alertmanagers).send($0)
-            },
+            notify: { own.send($0) },
             rulesWereEvaluated: { [rules, notifier, started = ServiceBuilder.now()] in
                 guard rules.hasEvaluatedAll(since: started) else { return false }
                 notifier.rulesWereEvaluated()
