@@ -10,7 +10,8 @@ extension RollbackRunner {
         case silent
     }
 
-    /// Answers a question about the verdict `name`. A change is on disk when this returns, unless the disk is slow.
+    /// Answers a question about the verdict `name`. A change is on disk when this returns, unless the
+    /// disk is slow or takes nothing: then the answer is given all the same.
     public func ask(_ name: String, _ question: VerdictQuestion) throws(VerdictFault) -> VerdictReply {
         try checkVerdict(name)
         guard let reply = verdicts.ask(name, question) else { throw .silent }
