@@ -40,7 +40,7 @@ import Testing
         _ = controller.recovered(at: now)
         #expect(
             controller.todo(at: now) == [
-                "records are written for the version before: when no node runs it any more: tribune rollout finish-upgrade p"
+                "records keep the format of the version before, so that it can take over: when nobody will run it again: tribune rollout finish-upgrade p"
             ])
         let (outcome, actions) = controller.commanded(RolloutCommand(.start, by: "ops"), at: now)
         #expect(outcome == .accepted)
@@ -67,6 +67,20 @@ import Testing
         #expect(controller.commanded(RolloutCommand(.start, by: "ops"), at: now).outcome == .refused(refusal))
         _ = controller.commanded(RolloutCommand(.finishUpgrade, by: "ops"), at: now)
         #expect(controller.commanded(RolloutCommand(.start, by: "ops"), at: now).outcome == .accepted)
+    }
+
+    @Test("nor does one go on whose plan has got the stage while no process ran")
+    func goingOn() throws {
+        var state = try former(RolloutState()).state
+        (state.generation, state.phase) = (1, .paused(reason: "ops"))
+        state.services["a"] = ServiceRollout()
+        var controller = RolloutController(plan: try Self.plan("[testers, 100]"), state: state)
+        let now = Instant(nanoseconds: 1_800_000_000_000_000_000)
+        _ = controller.recovered(at: now)
+        #expect(controller.commanded(RolloutCommand(.resume, by: "ops"), at: now).outcome == .accepted)
+        #expect(controller.obstacle(at: now)?.hasPrefix("the version before cannot read") == true)
+        _ = controller.commanded(RolloutCommand(.finishUpgrade, by: "ops"), at: now)
+        #expect(controller.obstacle(at: now)?.hasPrefix("the version before cannot read") != true)
     }
 
     @Test("a first rollout, and a record of a later version")

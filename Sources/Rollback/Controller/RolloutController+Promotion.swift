@@ -11,7 +11,7 @@ extension RolloutController {
         if let until = state.cooldownUntil, now < until { return "cooldown" }
         if let text = observationText { return text }
         if isAlone { return "the lease cannot be renewed" }
-        if let trouble = journalTrouble(at: now) ?? lossText { return trouble }
+        if let trouble = journalTrouble(at: now) ?? lossText ?? formatText { return trouble }
         if !isHistoryAvailable { return "the history cannot be written" }
         if let freeze = freezes.min() { return "held back by \(freeze)" }
         if let route = unreadRoute { return "\(route.service) has not been read: \(name(of: route))" }

@@ -55,7 +55,7 @@ extension RolloutController {
         }
         if isUpgrading {
             lines.append(
-                "records are written for the version before: when no node runs it any more: "
+                "records keep the format of the version before, so that it can take over: when nobody will run it again: "
                     + "tribune rollout finish-upgrade \(plan.name)")
         }
         for (service, traffic) in unmanaged.sorted(by: { $0.key < $1.key }) {

@@ -11,17 +11,15 @@ extension TrafficSplit {
 
     /// The candidate's part in one value: its percentage, or `"testers"`. Versions that do not know the text take a
     /// record with it for one that they cannot read.
-    var weight: JSON { isForTesters ? .string(Self.testersWord) : .integer(Int64(candidate)) }
+    var weight: JSON { isForTesters ? .string(stageName) : .integer(Int64(candidate)) }
 
     /// Reads ``weight``.
     init?(weight: JSON) {
-        if weight.text == Self.testersWord {
+        if weight.text == Self.testersOnly.stageName {
             self = .testersOnly
         } else {
             guard let percent = weight.integer.flatMap(Int.init(exactly:)) else { return nil }
             self.init(candidate: percent)
         }
     }
-
-    static let testersWord = "testers"
 }

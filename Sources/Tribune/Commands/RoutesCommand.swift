@@ -59,7 +59,7 @@ enum RoutesCommand {
             "fit": .bool(reading.isFit), "fault": reading.fault.map(JSON.string) ?? .null,
             "stable": seen?.split.map { .integer(Int64($0.stable)) } ?? .null,
             "candidate": seen?.split.map { .integer(Int64($0.candidate)) } ?? .null,
-            "testers_only": seen?.split.map { .bool($0.isForTesters) } ?? .null,
+            "testers": seen?.split.map { .bool($0.isForTesters) } ?? .null,
             "stable_health": health(seen?.stable), "candidate_health": health(seen?.candidate),
             "isolated": seen.map { .bool($0.isCandidateIsolated) } ?? .null,
             "candidate_requests": seen?.candidateRequests.map { .integer(Int64(clamping: $0)) } ?? .null,
