@@ -159,7 +159,8 @@ import Testing
         let bare = try check("[{name: web}, {name: api}]", "{verdict: web}")
         #expect(bare.errors.contains("verdict api: no rollback rule in mode enforce judges it"), "\(bare)")
         for (verdicts, text) in [
-            ("[{name: ../x}]", "a name has 1 to 100 letters"), ("[{name: web}, {name: web}]", "another verdict is named"),
+            ("[{name: ../x}]", "a name has 1 to 100 letters"),
+            ("[{name: web}, {name: web}]", "another verdict is named"),
             ("[{name: web, plan: x}]", "plan"), ("[{}]", "name"),
         ] {
             let result = try check(verdicts, "{verdict: web}")

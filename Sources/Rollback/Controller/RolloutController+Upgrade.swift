@@ -6,8 +6,8 @@ extension RolloutController {
     /// Whether records are still written for the version before.
     var isUpgrading: Bool { state.format < JournalRecord.newestFormat }
 
-    /// Why no rollout may begin or go on: its records could not be read by the version before. `nil` if they can, or need
-    /// not.
+    /// Why no rollout may begin or go on: its records could not be read by the version before; `nil` if they can, or
+    /// need not.
     var formatText: String? {
         guard isUpgrading, plan.services.contains(where: { $0.stages.contains(.testersOnly) }) else { return nil }
         return "the version before cannot read a record of the stage testers: when no node runs it any more, "
